@@ -1,0 +1,143 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// What every target of ours is held to (ARCHITECTURE.md explains the table below).
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioLocks = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func system(_ name: String, _ pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Shared/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: strict)
+}
+
+/// A service may use anything in Shared, never another service.
+func service(_ name: String, _ target: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    let common: [Target.Dependency] = [
+        "MailModel", "HTTPService", "Credentials", "Storage", "EventBus",
+        hummingbird, httpTypes, nioCore, nioLocks, logging, metrics, lifecycle, argumentParser,
+    ]
+    return .executableTarget(
+        name: target, dependencies: common + dependencies, path: "Services/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "xynap-mail",
+    products: [
+        .executable(name: "auth-server", targets: ["AuthServer"]),
+        .executable(name: "admin-api", targets: ["AdminAPI"]),
+        .executable(name: "webmail-proxy", targets: ["WebmailProxy"]),
+        .executable(name: "mail-watcher", targets: ["MailWatcher"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
+        .package(url: "https://github.com/apple/swift-crypto.git", "3.0.0"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration.git", from: "1.4.0", traits: [.defaults, "YAML"]),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    ],
+    targets: [
+        // C libraries
+        system("CMariaDB", "mariadb", apt: "libmariadb-dev"),
+        system("CHiredis", "hiredis", apt: "libhiredis-dev"),
+        system("CSodium", "libsodium", apt: "libsodium-dev"),
+        system("CGMime", "gmime-3.0", apt: "libgmime-3.0-dev"),
+        system("CGumbo", "gumbo", apt: "libgumbo-dev"),
+
+        // Protocols and formats: nothing of the product
+        module("IMAP", [nioCore, nioPosix, nioSSL, nioTLS, nioLocks, logging]),
+        module("SMTP", [nioCore, nioPosix, nioSSL, nioTLS, logging]),
+        module("MIME", ["CGMime"]),
+        module("HTMLSanitizer", ["CGumbo"]),
+        module("MariaDB", ["CMariaDB", nioCore, nioPosix, nioLocks, logging]),
+        module("Redis", ["CHiredis", nioCore, nioPosix, nioSSL, nioLocks, logging, lifecycle]),
+        module(
+            "WebSockets",
+            [hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, crypto, logging]),
+
+        // The product's own
+        module("MailModel"),
+        module("Credentials", ["MailModel", "CSodium", jwtKit, crypto, httpClient, nioCore, nioPosix, nioLocks, logging, lifecycle]),
+        module("Storage", ["MailModel", "MariaDB", logging]),
+        module("EventBus", ["MailModel", "Redis", nioCore, nioLocks, logging, lifecycle]),
+        module(
+            "HTTPService",
+            [
+                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioLocks, logging,
+                metrics, coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
+            ]),
+
+        service("auth-server", "AuthServer", [jwtKit, crypto, httpClient]),
+        service("admin-api", "AdminAPI", [crypto, httpClient]),
+        service("webmail-proxy", "WebmailProxy", ["IMAP", "SMTP", "MIME", "HTMLSanitizer", nioPosix]),
+        service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "WebSockets", nioPosix]),
+
+        // Tests: one target per module; Live drives the whole product over its public ports
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
+        tests("MailModelTests", ["MailModel"]),
+        tests("HTTPServiceTests", ["HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpTypes, nioCore, logging]),
+        tests("WebSocketsTests", ["WebSockets", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging]),
+        tests("CredentialsTests", ["Credentials", "MailModel", jwtKit]),
+        tests("StorageTests", ["Storage", "MariaDB", "MailModel", "TestSupport"]),
+        tests("MariaDBTests", ["MariaDB", "TestSupport"]),
+        tests("RedisTests", ["Redis", "TestSupport", nioCore, nioPosix, logging, lifecycle]),
+        tests("EventBusTests", ["EventBus", "Redis", "MailModel", "TestSupport", nioCore, logging, lifecycle]),
+        tests("IMAPTests", ["IMAP", nioCore, nioPosix, nioEmbedded, logging]),
+        tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioEmbedded, nioSSL, logging]),
+        tests("MIMETests", ["MIME"]),
+        tests("HTMLSanitizerTests", ["HTMLSanitizer"]),
+        tests("Live", ["TestSupport", "IMAP", nioCore, httpClient]),
+
+        .executableTarget(
+            name: "Bench",
+            dependencies: ["IMAP", "TestSupport", nioCore, nioPosix, httpClient, argumentParser, logging],
+            path: "Bench", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

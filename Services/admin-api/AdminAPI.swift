@@ -1,0 +1,1 @@
+@main struct AdminAPI { static func main() {} }

@@ -1,0 +1,1 @@
+@main struct AuthServer { static func main() {} }

@@ -1,0 +1,1 @@
+@main struct MailWatcher { static func main() {} }

@@ -1,0 +1,1 @@
+@main struct WebmailProxy { static func main() {} }

@@ -1,0 +1,72 @@
+/// A mailbox, as the API shows it; its password is never part of it.
+public struct Account: Sendable, Equatable, Codable {
+    public enum Status: String, Sendable, Codable { case active, suspended }
+
+    public let id: Int64
+    public let email: String
+    public let domainID: Int64
+    /// MB of 2^20 bytes.
+    public let quotaMB: Int
+    /// MB, rounded up, as Dovecot last counted it.
+    public let usedMB: Int
+    /// How many messages it holds, as Dovecot last counted them.
+    public let messages: Int
+    /// Suspended also while its domain is.
+    public let status: Status
+    public let displayName: String
+    /// RFC 3339; nil before the first login.
+    public let lastLogin: String?
+    /// RFC 3339.
+    public let createdAt: String
+
+    public init(
+        id: Int64, email: String, domainID: Int64, quotaMB: Int, usedMB: Int, messages: Int, status: Status,
+        displayName: String, lastLogin: String?, createdAt: String
+    ) {
+        self.id = id
+        self.email = email
+        self.domainID = domainID
+        self.quotaMB = quotaMB
+        self.usedMB = usedMB
+        self.messages = messages
+        self.status = status
+        self.displayName = displayName
+        self.lastLogin = lastLogin
+        self.createdAt = createdAt
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, email, messages, status
+        case domainID = "domain_id"
+        case quotaMB = "quota_mb"
+        case usedMB = "used_mb"
+        case displayName = "display_name"
+        case lastLogin = "last_login"
+        case createdAt = "created_at"
+    }
+}
+
+/// A forwarding address, as the API shows it.
+public struct Alias: Sendable, Equatable, Codable {
+    public let id: Int64
+    public let domainID: Int64
+    /// The local part; `*` is the catch-all.
+    public let source: String
+    public let destination: [String]
+    /// RFC 3339.
+    public let createdAt: String
+
+    public init(id: Int64, domainID: Int64, source: String, destination: [String], createdAt: String) {
+        self.id = id
+        self.domainID = domainID
+        self.source = source
+        self.destination = destination
+        self.createdAt = createdAt
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, source, destination
+        case domainID = "domain_id"
+        case createdAt = "created_at"
+    }
+}
