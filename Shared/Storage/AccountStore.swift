@@ -1,0 +1,141 @@
+internal import MariaDB
+public import MailModel
+
+/// The mailboxes.
+public struct AccountStore: Sendable {
+    let database: Database
+
+    /// What a login needs to know of a mailbox.
+    public struct Login: Sendable, Equatable {
+        public let id: Int64
+        public let email: String
+        public let customerID: Int64
+        public let passwordHash: String
+        /// False while the mailbox or its domain is suspended.
+        public let isActive: Bool
+    }
+
+    /// - Throws: `Failure.notFound` for a domain outside the scope, `conflict` `account_exists` for a taken address.
+    public func create(
+        domainID: Int64, localPart: String, passwordHash: String, quotaMB: Int, displayName: String, scope: Scope
+    ) async throws -> Account {
+        let domain = try await database.domains.find(domainID, scope: scope)
+        let email = try EmailAddress(localPart: localPart, domain: try DomainName(domain.domain)).description
+        do {
+            let outcome = try await database.execute(
+                """
+                INSERT INTO accounts (domain_id, email, password_hash, quota_mb, display_name, created_at) VALUES
+                (\(domainID), \(email), \(passwordHash), \(quotaMB), \(displayName), \(Timestamp.now()))
+                """)
+            return try await find(outcome.lastInsertID, scope: .everything)
+        } catch let error as MariaDBError where error.isDuplicateKey {
+            throw Failure.conflict("account_exists", "This mailbox exists already.")
+        }
+    }
+
+    /// - Throws: `Failure.notFound` also for a mailbox outside the scope.
+    public func find(_ id: Int64, scope: Scope) async throws -> Account {
+        guard let account = try await list(where: "a.id = \(id) AND \(SQL.accountVisible(to: scope))").first else {
+            throw Failure.notFound("This mailbox")
+        }
+        return account
+    }
+
+    /// The mailbox of that address; nil also for one outside the scope.
+    public func find(email: String, scope: Scope) async throws -> Account? {
+        try await list(where: "a.email = \(email) AND \(SQL.accountVisible(to: scope))").first
+    }
+
+    /// - Throws: `Failure.notFound` for a domain outside the scope.
+    public func list(domainID: Int64, _ page: PageRequest, scope: Scope) async throws -> Page<Account> {
+        _ = try await database.domains.find(domainID, scope: scope)
+        let accounts = try await list(where: "a.domain_id = \(domainID) ORDER BY a.email" + SQL.page(page))
+        let total = try await database.query(
+            "SELECT COUNT(*) AS n FROM accounts WHERE domain_id = \(domainID)"
+        ).first?.int("n")
+        return Page(items: accounts, request: page, total: total ?? 0)
+    }
+
+    /// Changes what is given.
+    public func update(_ id: Int64, quotaMB: Int?, displayName: String?, scope: Scope) async throws -> Account {
+        _ = try await find(id, scope: scope)
+        try await database.execute(
+            """
+            UPDATE accounts SET quota_mb = COALESCE(\(quotaMB), quota_mb),
+              display_name = COALESCE(\(displayName), display_name) WHERE id = \(id)
+            """)
+        return try await find(id, scope: .everything)
+    }
+
+    /// Changes the password and revokes every token of the mailbox in the same transaction.
+    /// - Returns: The revocation to announce.
+    public func setPassword(_ id: Int64, hash: String, scope: Scope) async throws -> Revocation {
+        let account = try await find(id, scope: scope)
+        return try await database.transaction { tx in
+            try tx.execute("UPDATE accounts SET password_hash = \(hash) WHERE id = \(id)")
+            return try RevocationStore.add(.account, account.email, in: tx)
+        }
+    }
+
+    /// Suspends or restores a mailbox; suspending revokes every token of it in the same transaction.
+    /// - Returns: The revocation to announce, if any.
+    public func setSuspended(_ id: Int64, _ suspended: Bool, scope: Scope) async throws -> Revocation? {
+        let account = try await find(id, scope: scope)
+        return try await database.transaction { tx in
+            try tx.execute("UPDATE accounts SET status = \(suspended ? "suspended" : "active") WHERE id = \(id)")
+            return suspended ? try RevocationStore.add(.account, account.email, in: tx) : nil
+        }
+    }
+
+    /// The mailbox of that address with its password hash, for a login or an introspection.
+    public func login(email: String) async throws -> Login? { try await login(where: "a.email = \(email)") }
+
+    /// The mailbox of that id, likewise.
+    public func login(id: Int64) async throws -> Login? { try await login(where: "a.id = \(id)") }
+
+    /// Notes a login.
+    public func recordLogin(_ id: Int64) async throws {
+        try await database.execute("UPDATE accounts SET last_login = \(Timestamp.now()) WHERE id = \(id)")
+    }
+
+    /// The addresses of all active mailboxes, in order.
+    public func activeEmails() async throws -> [String] {
+        try await database.query("SELECT email FROM dovecot_users WHERE active ORDER BY email")
+            .map { try $0.string("email") }
+    }
+
+    private func login(where condition: SQL) async throws -> Login? {
+        let rows = try await database.query(
+            """
+            SELECT a.id, a.email, d.customer_id, a.password_hash,
+              a.status = 'active' AND d.status <> 'suspended' AS active
+            FROM accounts a JOIN domains d ON d.id = a.domain_id WHERE \(condition)
+            """)
+        return try rows.first.map { row in
+            Login(
+                id: try row.int64("id"), email: try row.string("email"), customerID: try row.int64("customer_id"),
+                passwordHash: try row.string("password_hash"), isActive: try row.bool("active"))
+        }
+    }
+
+    private func list(where condition: SQL) async throws -> [Account] {
+        try await database.query(
+            """
+            SELECT a.id, a.email, a.domain_id, a.quota_mb, COALESCE(u.bytes, 0) AS used_bytes,
+              COALESCE(u.messages, 0) AS messages, IF(d.status = 'suspended', 'suspended', a.status) AS status,
+              a.display_name, a.last_login, a.created_at
+            FROM accounts a JOIN domains d ON d.id = a.domain_id LEFT JOIN mailbox_usage u ON u.username = a.email
+            WHERE \(condition)
+            """
+        ).map { row in
+            Account(
+                id: try row.int64("id"), email: try row.string("email"), domainID: try row.int64("domain_id"),
+                quotaMB: try row.int("quota_mb"), usedMB: Account.megabytes(try row.int64("used_bytes")),
+                messages: max(0, try row.int("messages")),
+                status: Account.Status(rawValue: try row.string("status")) ?? .suspended,
+                displayName: try row.string("display_name"),
+                lastLogin: try row.optionalInt64("last_login").map(Timestamp.rfc3339(milliseconds:)),
+                createdAt: Timestamp.rfc3339(milliseconds: try row.int64("created_at")))
+        }
+    }
+}
