@@ -1,0 +1,48 @@
+/// A message to be sent. There is no Bcc: blind recipients belong to the SMTP envelope alone.
+public struct OutgoingMessage: Sendable {
+    public struct Attachment: Sendable {
+        public var filename: String
+        /// `type/subtype`; anything malformed is sent as `application/octet-stream`.
+        public var contentType: String
+        /// Without angle brackets; with it the part is sent inline, in a `multipart/related` beside the HTML (RFC 2387).
+        public var contentID: String?
+        public var content: [UInt8]
+
+        public init(filename: String, contentType: String, contentID: String? = nil, content: [UInt8]) {
+            self.filename = filename
+            self.contentType = contentType
+            self.contentID = contentID
+            self.content = content
+        }
+    }
+
+    public var from: MIMEAddress
+    public var replyTo: [MIMEAddress] = []
+    public var to: [MIMEAddress] = []
+    public var cc: [MIMEAddress] = []
+    public var subject = ""
+    /// Milliseconds since 1970.
+    public var date: Int64
+    /// Without angle brackets, as are the two below.
+    public var messageID: String
+    public var inReplyTo: String?
+    public var references: [String] = []
+    /// Further headers, such as `X-…`; the ones the composer writes itself and `Bcc` are refused.
+    public var headers: [MIMEHeader] = []
+    public var plain: String?
+    public var html: String?
+    public var attachments: [Attachment] = []
+
+    public init(from: MIMEAddress, date: Int64, messageID: String) {
+        self.from = from
+        self.date = date
+        self.messageID = messageID
+    }
+
+    /// A new message id, unique by 128 random bits: `<hex>@domain` without the brackets (RFC 5322 §3.6.4).
+    public static func makeMessageID(domain: String) -> String { "" }
+
+    /// The message with CRLF line ends, ready for SMTP and for IMAP APPEND.
+    /// - Throws: `MIMEError.invalidHeader` or `.invalidAddress` for a value with CR, LF, NUL or another control character.
+    public func encoded() throws(MIMEError) -> [UInt8] { [] }
+}
