@@ -26,6 +26,7 @@ let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -50,7 +51,8 @@ func service(_ name: String, _ target: String, _ dependencies: [Target.Dependenc
         hummingbird, httpTypes, nioCore, nioLocks, logging, metrics, lifecycle, argumentParser,
     ]
     return .executableTarget(
-        name: target, dependencies: common + dependencies, path: "Services/\(name)", swiftSettings: strict)
+        name: target, dependencies: common + dependencies, path: "Services/\(name)",
+        resources: [.embedInCode("openapi.yaml")], swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -114,7 +116,7 @@ let package = Package(
             ]),
 
         service("auth-server", "AuthServer", [jwtKit, crypto, httpClient]),
-        service("admin-api", "AdminAPI", [crypto, httpClient]),
+        service("admin-api", "AdminAPI", [cryptoExtras, httpClient]),
         service("webmail-proxy", "WebmailProxy", ["IMAP", "SMTP", "MIME", "HTMLSanitizer", nioPosix]),
         service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "WebSockets", nioPosix]),
 

@@ -66,7 +66,7 @@ enum Schema {
         CREATE TABLE IF NOT EXISTS service_tokens (
           id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
           name VARCHAR(200) NOT NULL,
-          token_hash BINARY(32) NOT NULL COMMENT 'SHA-256',
+          token_hash CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'SHA-256',
           scopes VARCHAR(1000) NOT NULL COMMENT 'space-separated',
           created_at BIGINT NOT NULL,
           expires_at BIGINT NULL,
@@ -85,7 +85,7 @@ enum Schema {
         """,
         """
         CREATE TABLE IF NOT EXISTS refresh_tokens (
-          token_hash BINARY(32) NOT NULL PRIMARY KEY COMMENT 'SHA-256',
+          token_hash CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'SHA-256',
           family CHAR(22) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
           created_at BIGINT NOT NULL,
           expires_at BIGINT NOT NULL,
@@ -101,7 +101,7 @@ enum Schema {
           kind ENUM('jti', 'family', 'user', 'account') NOT NULL,
           value VARCHAR(320) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
           not_before BIGINT NOT NULL,
-          KEY (at)
+          KEY (at), KEY (kind, value)
         ) CHARACTER SET utf8mb4
         """,
     ]

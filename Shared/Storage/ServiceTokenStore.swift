@@ -1,7 +1,7 @@
 internal import MariaDB
 public import MailModel
 
-/// Tokens of the platform itself; only their SHA-256 is kept.
+/// Tokens of the platform itself; only their hash is kept.
 public struct ServiceTokenStore: Sendable {
     let database: Database
 
@@ -27,7 +27,7 @@ public struct ServiceTokenStore: Sendable {
     /// Keeps the hash of a token; one that is kept already stays as it is.
     /// - Parameter expiresAt: Milliseconds since 1970; nil never expires.
     @discardableResult
-    public func create(name: String, hash: [UInt8], scopes: [String], expiresAt: Int64? = nil) async throws
+    public func create(name: String, hash: String, scopes: [String], expiresAt: Int64? = nil) async throws
         -> ServiceToken
     {
         try await database.execute(
@@ -53,7 +53,7 @@ public struct ServiceTokenStore: Sendable {
     }
 
     /// Who calls with the token of this hash; nil when it is unknown or has expired. Notes the use, to the minute.
-    public func authenticate(hash: [UInt8]) async throws -> Caller.Platform? {
+    public func authenticate(hash: String) async throws -> Caller.Platform? {
         let now = Timestamp.now()
         let rows = try await database.query(
             """

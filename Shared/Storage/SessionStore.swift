@@ -11,7 +11,7 @@ public struct SessionStore: Sendable {
         case rotated(family: String, subject: String)
         /// It had been used before: somebody else holds a copy, and the family must die.
         case reused(family: String)
-        /// Unknown, expired, or of a session that has ended.
+        /// Unknown, expired, or of a session that was ended or whose owner was revoked since it began.
         case invalid
     }
 
@@ -19,7 +19,7 @@ public struct SessionStore: Sendable {
     /// - Parameters:
     ///   - subject: The `sub` of the tokens (`user:<id>` or `account:<id>`).
     ///   - expiresAt: Milliseconds since 1970.
-    public func open(family: String, subject: String, refreshHash: [UInt8], expiresAt: Int64) async throws {
+    public func open(family: String, subject: String, refreshHash: String, expiresAt: Int64) async throws {
         let now = Timestamp.now()
         try await database.transaction { tx in
             try tx.execute(
@@ -33,12 +33,16 @@ public struct SessionStore: Sendable {
     }
 
     /// Replaces a refresh token by its successor, once.
-    public func rotate(_ hash: [UInt8], to successor: [UInt8], expiresAt: Int64) async throws -> Rotation {
+    public func rotate(_ hash: String, to successor: String, expiresAt: Int64) async throws -> Rotation {
         let now = Timestamp.now()
         return try await database.transaction { tx in
             let rows = try tx.query(
                 """
-                SELECT t.family, t.expires_at, t.rotated_at IS NOT NULL AS rotated, s.subject, s.ended_at IS NOT NULL AS ended
+                SELECT t.family, t.expires_at, t.rotated_at IS NOT NULL AS rotated, s.subject,
+                  s.ended_at IS NOT NULL OR EXISTS (
+                    SELECT 1 FROM revocations r LEFT JOIN accounts a ON r.kind = 'account' AND r.value = a.email
+                    WHERE r.not_before > s.created_at AND r.kind IN ('user', 'account')
+                      AND s.subject = IF(r.kind = 'user', r.value, CONCAT('account:', a.id))) AS ended
                 FROM refresh_tokens t JOIN sessions s ON s.family = t.family WHERE t.token_hash = \(hash) FOR UPDATE
                 """)
             guard let row = rows.first else { return .invalid }
@@ -56,7 +60,7 @@ public struct SessionStore: Sendable {
     }
 
     /// The family a refresh token belongs to, also when it was used already.
-    public func family(ofRefreshToken hash: [UInt8]) async throws -> String? {
+    public func family(ofRefreshToken hash: String) async throws -> String? {
         try await database.query("SELECT family FROM refresh_tokens WHERE token_hash = \(hash)").first?.string("family")
     }
 
@@ -64,12 +68,6 @@ public struct SessionStore: Sendable {
     public func end(family: String) async throws {
         try await database.execute(
             "UPDATE sessions SET ended_at = \(Timestamp.now()) WHERE family = \(family) AND ended_at IS NULL")
-    }
-
-    /// Ends every session of a subject.
-    public func endAll(subject: String) async throws {
-        try await database.execute(
-            "UPDATE sessions SET ended_at = \(Timestamp.now()) WHERE subject = \(subject) AND ended_at IS NULL")
     }
 
     /// Forgets sessions that can never be used again.
