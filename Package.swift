@@ -105,7 +105,7 @@ let package = Package(
 
         // The product's own
         module("MailModel"),
-        module("Credentials", ["MailModel", "CSodium", jwtKit, crypto, httpClient, nioCore, nioPosix, nioLocks, logging, lifecycle]),
+        module("Credentials", ["MailModel", "CSodium", jwtKit, crypto, httpClient, nioCore, nioHTTP1, nioPosix, nioLocks, logging, lifecycle]),
         module("Storage", ["MailModel", "MariaDB", logging]),
         module("EventBus", ["MailModel", "Redis", nioCore, nioLocks, logging, lifecycle]),
         module(

@@ -1,0 +1,84 @@
+import Glibc
+
+/// Why a key file cannot be used.
+public enum KeyFileError: Error, Equatable, CustomStringConvertible {
+    /// The system refused; the message is `strerror`'s.
+    case system(path: String, message: String)
+    /// Group or others may read it.
+    case notPrivate(path: String)
+    /// It holds no P-256 private key in PEM.
+    case notAKey
+
+    public var description: String {
+        switch self {
+        case .system(let path, let message): "\(path): \(message)"
+        case .notPrivate(let path): "\(path) can be read by others; it must have mode 0600"
+        case .notAKey: "the signing key file holds no P-256 private key in PEM"
+        }
+    }
+}
+
+/// A small secret file: owner-only, made atomically, so that two processes starting at once agree on one key.
+enum KeyFile {
+    static func readOrCreate(path: String, content: () -> String) throws -> String {
+        if let existing = try read(path) { return existing }
+        try create(path, content())
+        // Whoever linked first won: what stands there now is the key.
+        guard let made = try read(path) else { throw failure(path, ENOENT) }
+        return made
+    }
+
+    /// The PEM blocks of a text, in order.
+    static func blocks(of pem: String) -> [String] {
+        var blocks: [String] = []
+        var current: [Substring]?
+        for line in pem.split(whereSeparator: \.isNewline) {
+            if line.hasPrefix("-----BEGIN ") { current = [] }
+            current?.append(line)
+            if line.hasPrefix("-----END "), let lines = current {
+                blocks.append(lines.joined(separator: "\n"))
+                current = nil
+            }
+        }
+        return blocks
+    }
+
+    private static func read(_ path: String) throws -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw failure(path, errno)
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw failure(path, errno) }
+        guard status.st_mode & 0o077 == 0 else { throw KeyFileError.notPrivate(path: path) }
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        var length = 0
+        while length < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + length, $0.count - length) }
+            guard count >= 0 else { throw failure(path, errno) }
+            if count == 0 { break }
+            length += count
+        }
+        return String(decoding: bytes[..<length], as: UTF8.self)
+    }
+
+    private static func create(_ path: String, _ content: String) throws {
+        let temporary = "\(path).new-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw failure(temporary, errno) }
+        defer { unlink(temporary) }
+        let bytes = Array(content.utf8)
+        let written = write(descriptor, bytes, bytes.count)
+        let synced = fsync(descriptor)
+        close(descriptor)
+        guard written == bytes.count, synced == 0 else { throw failure(temporary, errno) }
+        // link(2), unlike rename(2), never replaces a key that another process made meanwhile.
+        guard link(temporary, path) == 0 || errno == EEXIST else { throw failure(path, errno) }
+    }
+
+    private static func failure(_ path: String, _ code: Int32) -> KeyFileError {
+        .system(path: path, message: String(cString: strerror(code)))
+    }
+}

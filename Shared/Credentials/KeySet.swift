@@ -1,0 +1,146 @@
+import AsyncHTTPClient
+import JWTKit
+public import Logging
+import MailModel
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+public import ServiceLifecycle
+
+/// Public keys that tokens are verified with: each key with exactly one algorithm, ES256.
+///
+/// Keys from a URL are loaded by `run()`, refreshed every few minutes and, at most every few seconds, when a token names
+/// a key not known yet. While the issuer is away the last keys stay in use.
+public final class KeySet: Sendable, Service {
+    private struct Keys {
+        var verifiers: [String: JWTKeyCollection] = [:]
+        /// Header segments seen on good tokens, and the key each names: all tokens of a key share one header.
+        var headers: [String: JWTKeyCollection] = [:]
+        var loaded = false
+        var lastAttempt: ContinuousClock.Instant?
+    }
+
+    /// Clocks of other machines may be off by this much: seconds.
+    private static let leeway: Int64 = 30
+    private static let refreshInterval = Duration.seconds(300)
+    private static let retryInterval = Duration.seconds(2)
+
+    private let issuer: String
+    private let url: String?
+    private let logger: Logger
+    private let keys = NIOLockedValueBox(Keys())
+
+    /// A fixed set.
+    ///
+    /// - Parameter jwks: A JWK set (RFC 7517); keys that are not ES256 are passed over.
+    public init(jwks: String, issuer: String) async throws {
+        self.issuer = issuer
+        self.url = nil
+        self.logger = Logger(label: "keys")
+        let verifiers = try await JWKDocument.verifiers(of: Array(jwks.utf8))
+        keys.withLockedValue {
+            $0.verifiers = verifiers
+            $0.loaded = true
+        }
+    }
+
+    /// A set kept up to date from a URL; run it as a service.
+    public init(url: String, issuer: String, logger: Logger = Logger(label: "keys")) {
+        self.issuer = issuer
+        self.url = url
+        self.logger = logger
+    }
+
+    /// Whether keys are at hand; a service that verifies is ready only then.
+    public var isLoaded: Bool { keys.withLockedValue { $0.loaded } }
+
+    /// Checks signature, algorithm, issuer, audience, type and expiry (30 s leeway); revocation is asked elsewhere.
+    ///
+    /// - Parameters:
+    ///   - token: A JWT in compact form.
+    ///   - kind: What the token must be for.
+    /// - Throws: `Failure` `unauthorized` with the code `invalid_token`; `unavailable` when no keys could be had yet.
+    public func verify(_ token: String, as kind: AccessToken.Kind) async throws -> AccessToken {
+        let claims = try await verifyAny(token)
+        guard claims.type == kind else { throw Failure.invalidToken }
+        return claims
+    }
+
+    /// As `verify(_:as:)` for a token of either kind, whose audience must be that of its kind.
+    public func verifyAny(_ token: String) async throws -> AccessToken {
+        // What Dovecot passes on is at most 4000 bytes; no token of ours is near this.
+        guard token.utf8.count <= 8192 else { throw Failure.invalidToken }
+        let verifier = try await verifier(for: token)
+        let claims: AccessToken
+        do {
+            claims = try await verifier.verify(token, as: SignedClaims.self).token
+        } catch {
+            throw Failure.invalidToken
+        }
+        guard claims.iss == issuer, claims.aud == claims.type.audience,
+            claims.exp > Timestamp.now() / 1000 - Self.leeway
+        else { throw Failure.invalidToken }
+        return claims
+    }
+
+    /// Keeps the keys fresh until shutdown; returns at that at once for a fixed set.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                if self.url != nil { await self.fetch() }
+                let pause = self.isLoaded ? Self.refreshInterval : Self.retryInterval
+                try? await Task.sleep(for: pause)
+            }
+        }
+    }
+
+    private func verifier(for token: String) async throws -> JWTKeyCollection {
+        guard let dot = token.firstIndex(of: ".") else { throw Failure.invalidToken }
+        let segment = String(token[..<dot])
+        if let known = keys.withLockedValue({ $0.headers[segment] }) { return known }
+        guard let header = JWKDocument.header(of: segment), header.alg == "ES256" else { throw Failure.invalidToken }
+        if let found = remember(segment, kid: header.kid) { return found }
+        if await fetchIfDue(), let found = remember(segment, kid: header.kid) { return found }
+        guard isLoaded else { throw Failure.unavailable("The issuer of the tokens") }
+        throw Failure.invalidToken
+    }
+
+    private func remember(_ segment: String, kid: String) -> JWTKeyCollection? {
+        keys.withLockedValue { keys in
+            guard let verifier = keys.verifiers[kid] else { return nil }
+            if keys.headers.count >= 64 { keys.headers.removeAll() }
+            keys.headers[segment] = verifier
+            return verifier
+        }
+    }
+
+    /// Asks the issuer for a key that is not known, unless it was asked a moment ago.
+    private func fetchIfDue() async -> Bool {
+        guard url != nil else { return false }
+        let due = keys.withLockedValue { keys in
+            keys.lastAttempt.map { $0.duration(to: .now) >= Self.retryInterval } ?? true
+        }
+        guard due else { return false }
+        return await fetch()
+    }
+
+    @discardableResult private func fetch() async -> Bool {
+        guard let url else { return false }
+        keys.withLockedValue { $0.lastAttempt = .now }
+        do {
+            let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(2))
+            guard response.status == .ok else { throw JWKDocument.Unusable() }
+            let body = try await response.body.collect(upTo: 65_536)
+            let verifiers = try await JWKDocument.verifiers(of: Array(body.readableBytesView))
+            keys.withLockedValue {
+                $0.verifiers = verifiers
+                $0.headers.removeAll()
+                $0.loaded = true
+            }
+            return true
+        } catch {
+            logger.warning("The key set could not be fetched", metadata: ["url": "\(url)", "error": "\(type(of: error))"])
+            return false
+        }
+    }
+}

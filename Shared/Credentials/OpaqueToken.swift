@@ -1,0 +1,46 @@
+import Crypto
+
+/// A random credential without content, shown once and kept only as its hash.
+public struct OpaqueToken: Sendable, Equatable {
+    public enum Kind: String, Sendable, CaseIterable {
+        /// A service token: the platform itself.
+        case service = "xs_"
+        /// An app password.
+        case app = "xa_"
+        /// A refresh token.
+        case refresh = "xr_"
+    }
+
+    public let kind: Kind
+    /// The credential as its holder presents it: prefix and 32 letters (192 random bits).
+    public let text: String
+
+    /// Makes a new one from the system's random numbers.
+    public init(new kind: Kind) {
+        var generator = SystemRandomNumberGenerator()
+        let bytes = (0..<24).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        self.kind = kind
+        self.text = kind.rawValue + Base64URL.encode(bytes)
+    }
+
+    /// Reads one as presented; nil when it cannot be of this kind, so that no store need be asked.
+    ///
+    /// Tokens set by an operator may be of any length from 20 to 200 bytes.
+    public init?(_ text: String, kind: Kind) {
+        guard text.hasPrefix(kind.rawValue), (20...200).contains(text.utf8.count),
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+        else { return nil }
+        self.kind = kind
+        self.text = text
+    }
+
+    /// What is stored and looked up: SHA-256 in 64 lower-case hex digits. A random token needs no salt.
+    public var hash: String { Self.hash(of: text) }
+
+    /// The hash of a token's text.
+    public static func hash(of text: String) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        let hex = SHA256.hash(data: Array(text.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        return String(decoding: hex, as: UTF8.self)
+    }
+}

@@ -1,0 +1,46 @@
+import Crypto
+
+/// A P-256 public key as JWK (RFC 7518 §6.2.1).
+struct PublicJWK {
+    let kid: String
+    let x: String
+    let y: String
+
+    init(_ key: P256.Signing.PublicKey) {
+        let point = Array(key.rawRepresentation)
+        x = Base64URL.encode(point[..<32])
+        y = Base64URL.encode(point[32...])
+        // RFC 7638 §3: the required members, in lexicographic order, without white space.
+        let thumbprint = SHA256.hash(data: Array(#"{"crv":"P-256","kty":"EC","x":"\#(x)","y":"\#(y)"}"#.utf8))
+        kid = Base64URL.encode(thumbprint)
+    }
+
+    var json: String {
+        #"{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"\#(kid)","x":"\#(x)","y":"\#(y)"}"#
+    }
+
+    static func set(_ keys: [PublicJWK]) -> String {
+        #"{"keys":[\#(keys.map(\.json).joined(separator: ","))]}"#
+    }
+}
+
+/// Base64 with the URL-safe alphabet and no padding (RFC 4648 §5).
+enum Base64URL {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+    static func encode(_ bytes: some Sequence<UInt8>) -> String {
+        var output: [UInt8] = []
+        var accumulator: UInt32 = 0
+        var bits: UInt32 = 0
+        for byte in bytes {
+            accumulator = accumulator << 8 | UInt32(byte)
+            bits += 8
+            while bits >= 6 {
+                bits -= 6
+                output.append(alphabet[Int(accumulator >> bits) & 63])
+            }
+        }
+        if bits > 0 { output.append(alphabet[Int(accumulator << (6 - bits)) & 63]) }
+        return String(decoding: output, as: UTF8.self)
+    }
+}

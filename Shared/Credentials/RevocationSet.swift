@@ -1,0 +1,93 @@
+public import MailModel
+import NIOConcurrencyHelpers
+
+/// Every revocation that can still hit a token, in memory.
+///
+/// Entries are dropped once the longest token life has passed. The set is bounded: when it is full, the oldest entries
+/// give way to a floor below which every token counts as revoked, so that nothing revoked ever comes back to life.
+public final class RevocationSet: Sendable {
+    private struct State {
+        /// What was issued before `notBefore` is dead, by kind and value.
+        var entries: [Key: Entry] = [:]
+        var floor: Int64 = 0
+        var latestID: Int64 = 0
+        var nextSweep: Int64 = 0
+    }
+
+    private struct Key: Hashable {
+        let kind: Revocation.Kind
+        let value: String
+    }
+
+    private struct Entry {
+        var notBefore: Int64
+        var at: Int64
+    }
+
+    private let capacity: Int
+    private let lifetime: Int64
+    private let state = NIOLockedValueBox(State())
+
+    /// - Parameters:
+    ///   - capacity: How many entries are held.
+    ///   - longestTokenLife: After this an entry is of no use; one hour and the clocks' leeway.
+    public init(capacity: Int = 100_000, longestTokenLife: Duration = .seconds(3600 + 60)) {
+        self.capacity = capacity
+        self.lifetime = longestTokenLife.components.seconds * 1000
+    }
+
+    /// The highest id applied, for asking only for what came after.
+    public var latestID: Int64 { state.withLockedValue { $0.latestID } }
+
+    /// How many entries are held.
+    public var count: Int { state.withLockedValue { $0.entries.count } }
+
+    /// Adds revocations, in any order, again or not.
+    public func apply(_ revocations: [Revocation]) {
+        let now = Timestamp.now()
+        state.withLockedValue { state in
+            for revocation in revocations {
+                state.latestID = max(state.latestID, revocation.id)
+                guard revocation.at + lifetime > now else { continue }
+                let key = Key(kind: revocation.kind, value: Self.normal(revocation.value, revocation.kind))
+                var entry = state.entries[key] ?? Entry(notBefore: 0, at: 0)
+                entry.notBefore = max(entry.notBefore, revocation.notBefore)
+                entry.at = max(entry.at, revocation.at)
+                state.entries[key] = entry
+            }
+            sweep(&state, now: now)
+        }
+    }
+
+    /// Whether the token is dead. A `jti` or a session is dead for good; a user or mailbox up to the revocation's time.
+    public func isRevoked(_ token: AccessToken) -> Bool {
+        state.withLockedValue { state in
+            if token.issuedAt < state.floor { return true }
+            if state.entries.isEmpty { return false }
+            if state.entries[Key(kind: .jti, value: token.jti)] != nil { return true }
+            if !token.sid.isEmpty, state.entries[Key(kind: .family, value: token.sid)] != nil { return true }
+            func dead(_ kind: Revocation.Kind, _ value: String) -> Bool {
+                state.entries[Key(kind: kind, value: value)].map { token.issuedAt < $0.notBefore } ?? false
+            }
+            return dead(.user, token.sub) || dead(.account, token.email)
+                || token.accounts?.contains { dead(.account, $0) } ?? false
+        }
+    }
+
+    private static func normal(_ value: String, _ kind: Revocation.Kind) -> String {
+        kind == .account ? value.lowercased() : value
+    }
+
+    private func sweep(_ state: inout State, now: Int64) {
+        guard now >= state.nextSweep || state.entries.count > capacity else { return }
+        state.nextSweep = now + 60_000
+        state.entries = state.entries.filter { $0.value.at + lifetime > now }
+        guard state.entries.count > capacity else { return }
+        // Down to three quarters, so that a flood does not sort at every message.
+        let oldest = state.entries.sorted { $0.value.at < $1.value.at }.prefix(state.entries.count - capacity * 3 / 4)
+        for (key, entry) in oldest {
+            state.entries[key] = nil
+            state.floor = max(state.floor, entry.notBefore, entry.at)
+        }
+    }
+}
