@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Installs what a bare Debian 12 with a Swift toolchain lacks: build libraries, mail servers, and the few
+# tools that come from PyPI (into .local/venv). Nothing is started, no system service is touched.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+build_packages=(
+    build-essential pkg-config git libmariadb-dev libhiredis-dev libsodium-dev libgmime-3.0-dev libgumbo-dev
+)
+run_packages=(
+    mariadb-server mariadb-client redis-server pdns-server pdns-backend-sqlite3 sqlite3 rspamd
+    dovecot-core dovecot-imapd dovecot-lmtpd dovecot-mysql postfix postfix-mysql
+    openssl ca-certificates procps curl bind9-dnsutils python3 python3-venv util-linux
+)
+check_packages=(nginx-light wrk shellcheck)
+packages=("${build_packages[@]}" "${run_packages[@]}" "${check_packages[@]}")
+
+venv=.local/venv
+requirements=deploy/local/requirements.txt
+policy=/usr/sbin/policy-rc.d
+saved_policy=$policy.xynap-saved
+
+say() { printf '==> %s\n' "$*"; }
+
+missing_packages() {
+    local installed
+    installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
+        sed -n 's/ installed$//p') || true
+    comm -23 <(printf '%s\n' "${packages[@]}" | sort -u) <(printf '%s\n' "$installed" | sort -u)
+}
+
+# Debian packages start their services when installed. This policy forbids it while we install; what was
+# there before comes back afterwards, also after an installation that was cut off.
+restore_policy() {
+    if [ -e "$saved_policy" ]; then mv -f "$saved_policy" "$policy"; else rm -f "$policy"; fi
+}
+
+install_packages() {
+    [ "$(id -u)" = 0 ] || { echo "these packages are missing, run as root: $*" >&2; exit 1; }
+    if [ -e "$policy" ] && [ ! -e "$saved_policy" ]; then mv "$policy" "$saved_policy"; fi
+    trap restore_policy EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    export DEBIAN_FRONTEND=noninteractive
+    echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+    say "installing $# Debian packages: $*"
+    apt-get -o DPkg::Lock::Timeout=300 update -qq
+    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends -qq \
+        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" |
+        sed -u -n 's/^Setting up \([^ ]*\).*/    \1/p'
+    trap - EXIT
+    restore_policy
+}
+
+install_venv() {
+    say "installing from PyPI into $venv: $(tr '\n' ' ' <"$requirements")"
+    [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+    cp "$requirements" "$venv/installed.txt"
+}
+
+command -v swift >/dev/null || { echo "no swift on the PATH: install a Swift 6.2 (or later) toolchain" >&2; exit 1; }
+if command -v dpkg-query >/dev/null; then
+    mapfile -t missing < <(missing_packages)
+    [ "${#missing[@]}" = 0 ] || install_packages "${missing[@]}"
+else
+    say "not a Debian: expecting the packages to be there already"
+fi
+cmp -s "$requirements" "$venv/installed.txt" || install_venv
