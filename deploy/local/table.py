@@ -60,6 +60,8 @@ def mail_servers(state: State) -> list[Process]:
             name="dovecot", configuration="dovecot", stop_rank=1,
             ports=("IMAP", "IMAPS", "IMAPS_PROXY", "LMTP", "DOVEADM", "SASL", "QUOTA_STATUS"),
             command=["/usr/sbin/dovecot", "-F", "-c", f"{etc}/dovecot/dovecot.conf"],
+            # Its own pid file may name a zombie, or a stranger: then it would refuse to start.
+            prepare=lambda: (state.path / "run/dovecot/master.pid").unlink(missing_ok=True),
             ready=lambda: greeting(ports["IMAP"]).startswith(b"* OK") and greeting(ports["LMTP"]).startswith(b"220"),
         ),
         Process(
