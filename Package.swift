@@ -91,12 +91,13 @@ let package = Package(
         system("CSodium", "libsodium", apt: "libsodium-dev"),
         system("CGMime", "gmime-3.0", apt: "libgmime-3.0-dev"),
         system("CGumbo", "gumbo", apt: "libgumbo-dev"),
+        .target(name: "CBoundedGumbo", dependencies: ["CGumbo"], path: "Shared/System/CBoundedGumbo"),
 
         // Protocols and formats: nothing of the product
         module("IMAP", [nioCore, nioPosix, nioSSL, nioTLS, nioLocks, logging]),
         module("SMTP", [nioCore, nioPosix, nioSSL, nioTLS, logging]),
         module("MIME", ["CGMime"]),
-        module("HTMLSanitizer", ["CGumbo"]),
+        module("HTMLSanitizer", ["CBoundedGumbo", "CGumbo"]),
         module("MariaDB", ["CMariaDB", nioCore, nioPosix, nioLocks, logging]),
         module("Redis", ["CHiredis", nioCore, nioPosix, nioSSL, nioLocks, logging, lifecycle]),
         module(
@@ -133,7 +134,7 @@ let package = Package(
         tests("IMAPTests", ["IMAP", nioCore, nioPosix, nioEmbedded, logging]),
         tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioEmbedded, nioSSL, logging]),
         tests("MIMETests", ["MIME"]),
-        tests("HTMLSanitizerTests", ["HTMLSanitizer"]),
+        tests("HTMLSanitizerTests", ["HTMLSanitizer", "CGumbo"]),
         tests("Live", ["TestSupport", "IMAP", nioCore, httpClient]),
 
         .executableTarget(

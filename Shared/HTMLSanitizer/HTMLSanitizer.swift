@@ -42,5 +42,13 @@ public struct HTMLSanitizer: Sendable {
     }
 
     /// Never fails: of malformed HTML what a browser would show is kept.
-    public func sanitize(_ html: String) -> Result { Result(html: "", remoteImagesBlocked: 0, isSimplified: true) }
+    public func sanitize(_ html: String) -> Result {
+        var writer = SafeHTMLWriter(policy: self)
+        let isWhole = HTMLTree.withBody(of: html) { writer.write($0) } ?? false
+        guard isWhole else {
+            let text = HTMLSanitizer.plainToHTML(HTMLTree.withoutTags(html))
+            return Result(html: text, remoteImagesBlocked: 0, isSimplified: true)
+        }
+        return Result(html: writer.html, remoteImagesBlocked: writer.remoteImagesBlocked, isSimplified: false)
+    }
 }

@@ -21,7 +21,7 @@ public struct MIMEMessage: Sendable {
 /// A node of a message's body (RFC 2046).
 public struct MIMEPart: Sendable {
     public enum Content: Sendable {
-        /// A `text/*` part, decoded as `MIMEBody.text` does.
+        /// A `text/*` part that is not an attachment, decoded as `MIMEBody.text` does.
         case text(String)
         /// Any other leaf, transfer encoding undone.
         case data([UInt8])
@@ -47,31 +47,33 @@ public struct MIMEPart: Sendable {
 }
 
 extension MIMEMessage {
-    /// Bounds on what is read of one message.
-    public struct Limits: Sendable {
-        /// Of the message, in bytes.
-        public var size = 100 << 20
-        /// Of parts in all; further parts are left out.
-        public var parts = 1000
-        /// Of nesting; what is deeper is left out.
-        public var depth = 32
-
-        public init() {}
-    }
-
-    /// Parses a whole message (RFC 5322, RFC 2045–2049). Malformed input never fails: what can be read is.
-    /// - Throws: `MIMEError.noMessage` for empty input, `.tooLarge`.
-    public static func parse(_ bytes: [UInt8], limits: Limits = Limits()) throws(MIMEError) -> MIMEMessage {
-        throw .noMessage
-    }
-
     /// The decoded value of the first header of this name.
     public subscript(header name: String) -> String? { headers.first { $0.isNamed(name) }?.value }
 
     /// The text of the first `text/plain` part that is not an attachment.
-    public var plain: String? { nil }
+    public var plain: String? { text(of: "text/plain")?.text }
+
     /// The text of the first `text/html` part that is not an attachment.
-    public var html: String? { nil }
-    /// The leaves that are neither of the two bodies: attachments and inline images, in order.
-    public var attachments: [MIMEPart] { [] }
+    public var html: String? { text(of: "text/html")?.text }
+
+    /// The leaves that are neither of the two bodies: attachments and inline images, in order; an enclosed message
+    /// counts as one.
+    public var attachments: [MIMEPart] {
+        let bodies = [text(of: "text/plain")?.path, text(of: "text/html")?.path]
+        return body.leaves.filter { !bodies.contains($0.path) }
+    }
+
+    private func text(of mediaType: String) -> (text: String, path: String)? {
+        for leaf in body.leaves where leaf.mediaType == mediaType {
+            if case .text(let text) = leaf.content { return (text, leaf.path) }
+        }
+        return nil
+    }
+}
+
+extension MIMEPart {
+    fileprivate var leaves: [MIMEPart] {
+        guard case .multipart(let parts) = content else { return [self] }
+        return parts.flatMap(\.leaves)
+    }
 }

@@ -38,11 +38,4 @@ public struct OutgoingMessage: Sendable {
         self.date = date
         self.messageID = messageID
     }
-
-    /// A new message id, unique by 128 random bits: `<hex>@domain` without the brackets (RFC 5322 §3.6.4).
-    public static func makeMessageID(domain: String) -> String { "" }
-
-    /// The message with CRLF line ends, ready for SMTP and for IMAP APPEND.
-    /// - Throws: `MIMEError.invalidHeader` or `.invalidAddress` for a value with CR, LF, NUL or another control character.
-    public func encoded() throws(MIMEError) -> [UInt8] { [] }
 }

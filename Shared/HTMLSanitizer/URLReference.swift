@@ -1,0 +1,102 @@
+/// A URL as a browser would read it (WHATWG URL §4.4), in the few kinds that a mail may hold.
+enum URLReference: Hashable {
+    /// `http` or `https`, written anew.
+    case web(String)
+    case mail(String)
+    /// `cid:` (RFC 2392), percent-decoded.
+    case contentID(String)
+    /// A base64 raster image.
+    case dataImage(String)
+    /// `#…`, without the `#`.
+    case fragment(String)
+
+    /// nil for every other scheme and for a relative reference, which has no base in a mail.
+    init?(_ text: String) {
+        // What browsers do first: cut white space and controls at both ends, drop tab and line ends anywhere.
+        let trimmed = text.utf8.drop { $0 <= 0x20 }.reversed().drop { $0 <= 0x20 }.reversed()
+        let bytes = trimmed.filter { $0 != 0x09 && $0 != 0x0a && $0 != 0x0d && $0 != 0 }
+        if bytes.first == UInt8(ascii: "#") {
+            self = .fragment(String(decoding: bytes.dropFirst(), as: UTF8.self))
+            return
+        }
+        let slashes = Set("/\\".utf8)
+        if bytes.count > 2, bytes.prefix(2).allSatisfy(slashes.contains) {
+            guard let url = Self.web(scheme: "https", rest: bytes[...]) else { return nil }
+            self = .web(url)
+            return
+        }
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        let rest = bytes[(colon + 1)...]
+        switch String(decoding: bytes[..<colon], as: UTF8.self).lowercased() {
+        case "http", "https":
+            let scheme = colon == 4 ? "http" : "https"
+            guard let url = Self.web(scheme: scheme, rest: rest) else { return nil }
+            self = .web(url)
+        case "mailto": self = .mail("mailto:" + Self.encode(rest))
+        case "cid": self = .contentID(Self.percentDecode(rest))
+        case "data":
+            guard let url = Self.dataImage(rest) else { return nil }
+            self = .dataImage(url)
+        default: return nil
+        }
+    }
+
+    private static func web(scheme: String, rest: ArraySlice<UInt8>) -> String? {
+        var bytes = rest
+        let end = bytes.firstIndex { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? bytes.endIndex
+        for index in bytes.startIndex..<end where bytes[index] == UInt8(ascii: "\\") {
+            bytes[index] = UInt8(ascii: "/")
+        }
+        let address = bytes.drop { $0 == UInt8(ascii: "/") }
+        guard let first = address.first, first != UInt8(ascii: "?"), first != UInt8(ascii: "#") else { return nil }
+        return scheme + "://" + encode(address)
+    }
+
+    /// SVG is left out: it can hold scripts.
+    private static func dataImage(_ rest: ArraySlice<UInt8>) -> String? {
+        guard let comma = rest.firstIndex(of: UInt8(ascii: ",")) else { return nil }
+        let head = String(decoding: rest[..<comma], as: UTF8.self).lowercased()
+        let types = ["png", "jpeg", "jpg", "gif", "webp", "bmp"].map { "image/\($0);base64" }
+        let data = rest[(comma + 1)...].filter { $0 != 0x20 }
+        guard types.contains(head), data.allSatisfy(isBase64) else { return nil }
+        return "data:" + head + "," + String(decoding: data, as: UTF8.self)
+    }
+
+    private static func isBase64(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+            || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
+    }
+
+    /// Percent-encodes what could end a URL in an attribute or in CSS.
+    static func encode(_ bytes: some Sequence<UInt8>) -> String {
+        let unsafe = Set("\"'()<>\\^`{|}".utf8)
+        let digits = Array("0123456789ABCDEF".utf8)
+        var output: [UInt8] = []
+        for byte in bytes {
+            if byte <= 0x20 || byte == 0x7f || unsafe.contains(byte) {
+                output += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            } else {
+                output.append(byte)
+            }
+        }
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    private static func percentDecode(_ bytes: ArraySlice<UInt8>) -> String {
+        var output: [UInt8] = []
+        var index = bytes.startIndex
+        while index < bytes.endIndex {
+            let digits = bytes[(index + 1)...].prefix(2)
+            if bytes[index] == UInt8(ascii: "%"), digits.count == 2,
+                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            {
+                output.append(value)
+                index += 3
+            } else {
+                output.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: output, as: UTF8.self)
+    }
+}
