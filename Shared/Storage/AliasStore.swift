@@ -1,4 +1,4 @@
-internal import MariaDB
+import MariaDB
 public import MailModel
 
 /// Addresses that lead to other addresses.

@@ -1,4 +1,4 @@
-internal import MariaDB
+import MariaDB
 public import MailModel
 
 /// A hoster's customer: the tenant that owns domains and users.

@@ -1,5 +1,5 @@
-internal import MariaDB
-public import MailModel
+import MariaDB
+import MailModel
 
 /// What lasts: every table of the product, behind one store per aggregate.
 ///

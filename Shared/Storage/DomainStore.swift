@@ -1,4 +1,4 @@
-internal import MariaDB
+import MariaDB
 public import MailModel
 
 /// The mail domains of the customers.

@@ -1,4 +1,4 @@
-internal import MariaDB
+import MariaDB
 public import MailModel
 
 /// The ledger of revocations: appended to, never changed. Redis tells of a new one, this is where it lasts.

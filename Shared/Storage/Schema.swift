@@ -1,4 +1,5 @@
-internal import MariaDB
+import MariaDB
+import MailModel
 
 extension Database {
     /// Brings the schema up to date; any service may call it at start, one at a time gets to do it.
@@ -6,24 +7,20 @@ extension Database {
     /// Statements of a migration are safe to run again, since MariaDB commits each DDL statement by itself: one that was
     /// killed half-way is simply done from its beginning. A migration once released is never edited.
     public func migrate() async throws {
-        try await execute(
-            """
-            CREATE TABLE IF NOT EXISTS schema_migrations (
-              version INT NOT NULL PRIMARY KEY,
-              applied_at BIGINT NOT NULL COMMENT 'ms since 1970'
-            )
-            """)
-        guard try await schemaVersion() < Schema.migrations.count else { return }
-        try await locked("xynap_mail_migrations", timeout: .seconds(60)) { connection in
-            let done = try connection.query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_migrations")
-            let version = try done.first?.int("version") ?? 0
+        try await locked("xynap_mail_migrations", timeout: .seconds(50)) { connection in
+            try connection.execute(
+                """
+                CREATE TABLE IF NOT EXISTS schema_migrations (
+                  version INT NOT NULL PRIMARY KEY,
+                  applied_at BIGINT NOT NULL COMMENT 'ms since 1970'
+                )
+                """)
+            let rows = try connection.query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_migrations")
+            let version = try rows.first?.int("version") ?? 0
             for (index, statements) in Schema.migrations.enumerated().dropFirst(version) {
                 for statement in statements { try connection.execute(statement) }
                 try connection.execute(
-                    """
-                    INSERT IGNORE INTO schema_migrations (version, applied_at)
-                    VALUES (\(index + 1), FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000))
-                    """)
+                    "INSERT INTO schema_migrations (version, applied_at) VALUES (\(index + 1), \(Timestamp.now()))")
             }
         }
     }

@@ -1,5 +1,5 @@
-internal import MariaDB
-public import MailModel
+import MariaDB
+import MailModel
 
 /// Login sessions: a family of refresh tokens, each used once (RFC 9700 §4.14.2).
 public struct SessionStore: Sendable {

@@ -1,4 +1,4 @@
-internal import MariaDB
+import MariaDB
 public import MailModel
 
 /// A person who logs in to the platform.

@@ -1,0 +1,87 @@
+import Foundation
+import TestSupport
+
+/// The running product and a mailbox of our own in it.
+final class Product {
+    let authPort, webmailPort, watcherPort, imapPort, lmtpPort: Int
+    let serviceToken, introspectionCredentials, mailbox, pidsFolder: String
+    private let adminPort: Int
+
+    init(_ stack: TestStack) throws {
+        func port(_ url: String) throws -> Int {
+            guard let port = URL(string: url)?.port else { throw Socket.Failed(description: "no port in \(url)") }
+            return port
+        }
+        authPort = try port(stack.authURL)
+        adminPort = try port(stack.adminURL)
+        webmailPort = try port(stack.webmailURL)
+        watcherPort = try port(stack.watcherURL)
+        imapPort = stack.imapPort
+        lmtpPort = stack.lmtpPort
+        serviceToken = stack.serviceToken
+        introspectionCredentials = stack.introspectCredentials
+        pidsFolder = stack.pidsDirectory
+        mailbox = "bench@bench\(getpid()).test"
+    }
+
+    /// Makes the customer, the domain and the mailbox.
+    func prepare() throws {
+        let customer = try post(authPort, "/api/v1/customers", #"{"name":"bench"}"#)
+        let name = mailbox.split(separator: "@")[1]
+        let domain = try post(adminPort, "/api/v1/mail/domains", #"{"domain":"\#(name)","customer_id":\#(customer.id)}"#)
+        _ = try post(
+            adminPort, "/api/v1/mail/domains/\(domain.id)/accounts",
+            #"{"local_part":"bench","password":"bench-password","quota_mb":4096}"#)
+    }
+
+    func mailToken() throws -> String {
+        struct Answer: Decodable { let access_token: String }
+        let call = try HTTPCall(
+            port: authPort, "POST", "/api/v1/auth/mail-token", headers: headers, body: #"{"email":"\#(mailbox)"}"#)
+        return try JSONDecoder().decode(Answer.self, from: Data(try call())).access_token
+    }
+
+    /// Fills the INBOX, which is selected on the connection.
+    /// - Returns: How many messages it holds.
+    func fill(atLeast count: Int, over imap: BareIMAP) throws -> Int {
+        for batch in stride(from: 0, to: count, by: 100) {
+            let messages = (batch..<batch + 100).map { Self.message(subject: "Message \($0)", to: mailbox) }
+            try imap.append(messages, to: "INBOX")
+        }
+        return (count + 99) / 100 * 100
+    }
+
+    static func message(subject: String, to: String) -> String {
+        let text = (0..<20).map { "Line \($0) of a text that is as long as such texts are." }.joined(separator: "\r\n")
+        return """
+            From: Bench <bench@example.org>\r
+            To: \(to)\r
+            Subject: \(subject)\r
+            Date: Sun, 22 Nov 2026 12:00:00 +0000\r
+            Message-ID: <\(UUID().uuidString)@example.org>\r
+            MIME-Version: 1.0\r
+            Content-Type: multipart/alternative; boundary="b"\r
+            \r
+            --b\r
+            Content-Type: text/plain; charset=utf-8\r
+            \r
+            \(text)\r
+            --b\r
+            Content-Type: text/html; charset=utf-8\r
+            \r
+            <p>\(text)</p>\r
+            --b--\r
+            """
+    }
+
+    private struct Created: Decodable { let id: Int64 }
+
+    private var headers: [String: String] {
+        ["x-service-token": serviceToken, "Content-Type": "application/json"]
+    }
+
+    private func post(_ port: Int, _ path: String, _ body: String) throws -> Created {
+        let call = try HTTPCall(port: port, "POST", path, headers: headers, body: body)
+        return try JSONDecoder().decode(Created.self, from: Data(try call()))
+    }
+}

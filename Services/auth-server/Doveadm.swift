@@ -1,0 +1,47 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+
+/// Dovecot's administration over HTTP (Dovecot 2.3 manual, "Doveadm HTTP API").
+struct Doveadm: Sendable {
+    enum Failed: Error {
+        /// No answer in time, or none at all.
+        case away
+        /// The server answered and did not do it.
+        case refused(String)
+    }
+
+    private let url: String
+    private let authorization: String
+    private let client: HTTPClient
+
+    /// - Parameter base: `http://host:port`, without a path.
+    init(base: String, apiKey: String, client: HTTPClient = .shared) {
+        self.url = base + "/doveadm/v1"
+        self.authorization = "X-Dovecot-API " + Data(apiKey.utf8).base64EncodedString()
+        self.client = client
+    }
+
+    /// Ends every live session of a mailbox; one without sessions is no error.
+    /// - Throws: `Failed`.
+    func kick(_ email: String) async throws {
+        let command = try JSONSerialization.data(withJSONObject: [["kick", ["mask": [email]], "kick"]])
+        var request = HTTPClientRequest(url: url)
+        request.method = .POST
+        request.headers.add(name: "authorization", value: authorization)
+        request.headers.add(name: "content-type", value: "application/json")
+        request.body = .bytes(ByteBuffer(data: command))
+        let response: HTTPClientResponse
+        let body: ByteBuffer
+        do {
+            response = try await client.execute(request, timeout: .seconds(2))
+            body = try await response.body.collect(upTo: 1 << 16)
+        } catch is CancellationError { throw CancellationError() } catch { throw Failed.away }
+        guard response.status == .ok else { throw Failed.refused("HTTP \(response.status.code)") }
+        // Errors come inside a 200: [["error", {"type", "exitCode"}, tag]]; 68 is "nobody was connected".
+        let answers = try JSONSerialization.jsonObject(with: Data(buffer: body)) as? [[Any]]
+        guard let answer = answers?.first, answer.first as? String == "error" else { return }
+        let exitCode = (answer.dropFirst().first as? [String: Any])?["exitCode"] as? Int
+        guard exitCode == 68 else { throw Failed.refused("exit code \(exitCode.map(String.init) ?? "unknown")") }
+    }
+}

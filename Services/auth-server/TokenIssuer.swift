@@ -1,0 +1,106 @@
+import Credentials
+import MailModel
+import Storage
+
+/// Who a session belongs to: a user of the platform, or a mailbox that logged in by itself.
+struct Principal: Sendable {
+    /// The `sub` of its tokens.
+    let subject: String
+    /// The numeric id behind the subject.
+    let id: Int64
+    let email: String
+    let customerID: Int64
+    let role: Role
+    let accounts: [String]
+    let isActive: Bool
+
+    init(_ user: User) {
+        subject = "user:\(user.id)"
+        id = user.id
+        email = user.email
+        customerID = user.customerID
+        role = user.role
+        accounts = user.accounts
+        isActive = user.status == .active
+    }
+
+    /// A mailbox is a member with that one mailbox.
+    init(_ mailbox: AccountStore.Login) {
+        subject = "account:\(mailbox.id)"
+        id = mailbox.id
+        email = mailbox.email
+        customerID = mailbox.customerID
+        role = .member
+        accounts = [mailbox.email]
+        isActive = mailbox.isActive
+    }
+}
+
+/// Makes the tokens of a login session and of the mail stack.
+struct TokenIssuer: Sendable {
+    let keys: SigningKeys
+    let issuer: String
+    let sessions: SessionStore
+    let accessLifetime: Duration
+    let mailLifetime: Duration
+    let refreshLifetime: Duration
+
+    /// What a login or a refresh hands out.
+    struct Pair: Sendable {
+        let accessToken: String
+        let refreshToken: String
+    }
+
+    /// What a rotated refresh token was exchanged for.
+    enum Refreshed: Sendable {
+        case session(family: String, subject: String, refreshToken: String)
+        /// The token had been used before: the family must be revoked.
+        case reused(family: String)
+        case invalid
+    }
+
+    /// Opens a session: the first pair of its family.
+    func open(_ principal: Principal, issuedAt: Int64) async throws -> Pair {
+        let family = OpaqueToken.identifier()
+        let refresh = OpaqueToken(new: .refresh)
+        try await sessions.open(
+            family: family, subject: principal.subject, refreshHash: refresh.hash, expiresAt: refreshExpiry(issuedAt))
+        return Pair(
+            accessToken: try await access(principal, family: family, issuedAt: issuedAt), refreshToken: refresh.text)
+    }
+
+    /// Uses a refresh token up (RFC 9700 §4.14.2).
+    func rotate(_ token: OpaqueToken, issuedAt: Int64) async throws -> Refreshed {
+        let successor = OpaqueToken(new: .refresh)
+        let outcome = try await sessions.rotate(token.hash, to: successor.hash, expiresAt: refreshExpiry(issuedAt))
+        return switch outcome {
+        case .rotated(let family, let subject):
+            .session(family: family, subject: subject, refreshToken: successor.text)
+        case .reused(let family): .reused(family: family)
+        case .invalid: .invalid
+        }
+    }
+
+    /// An access token of a session.
+    /// - Parameter issuedAt: Milliseconds since 1970, taken before the principal was read: whoever was suspended since
+    ///   then is revoked by a later time than this, and the token is dead on arrival.
+    func access(_ principal: Principal, family: String, issuedAt: Int64) async throws -> String {
+        try await keys.sign(
+            .access(
+                issuer: issuer, subject: principal.subject, jti: OpaqueToken.identifier(), issuedAt: issuedAt,
+                lifetime: accessLifetime, family: family, email: principal.email, customerID: principal.customerID,
+                role: principal.role.rawValue, accounts: principal.accounts))
+    }
+
+    /// A token for IMAP and SMTP of one mailbox; `issuedAt` as for `access`.
+    func mail(_ email: String, subject: String, family: String, issuedAt: Int64) async throws -> String {
+        try await keys.sign(
+            .mailAccess(
+                issuer: issuer, subject: subject, jti: OpaqueToken.identifier(), issuedAt: issuedAt,
+                lifetime: mailLifetime, family: family, email: email))
+    }
+
+    private func refreshExpiry(_ issuedAt: Int64) -> Int64 {
+        issuedAt + refreshLifetime.components.seconds * 1000
+    }
+}
