@@ -112,7 +112,7 @@ let package = Package(
         module(
             "HTTPService",
             [
-                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioLocks, logging,
+                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioPosix, nioLocks, logging,
                 metrics, coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
             ]),
 
