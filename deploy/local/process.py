@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from state import LOOPBACK, State, StackError
+from state import LOOPBACK, StackError, State
 
 # The process writes its own stamp and pid file and then becomes the server: whatever interrupts us, a server that
 # runs has a pid file. It leads a session of its own, so its children can be found when it is gone.

@@ -1,0 +1,56 @@
+# make up            everything on loopback, with a demo mail; again: repairs it (STATE=… PORT_BASE=… for a second one)
+# make down|status|logs
+# make test          all tests on a stack of their own (FILTER=IMAPTests: one target)
+# make lint|fmt|bench|build|clean
+SHELL := /bin/bash
+.DEFAULT_GOAL := up
+.PHONY: up down status logs install build test lint fmt bench clean
+
+STATE ?= .local/dev
+FILTER ?=
+export STATE PORT_BASE BIN
+
+stack := deploy/local/stack
+swift_folders := Package.swift Shared Services Tests Bench
+python := deploy/local/stack deploy/local/demo deploy/local scripts
+shell := deploy/local/install.sh deploy/local/with-stack .ci/run
+
+up: install build
+	@$(stack) up
+	@deploy/local/demo
+
+down status logs:
+	@$(stack) $@
+
+install:
+	@deploy/local/install.sh
+
+build: install .build/release/built
+
+# Folders are listed too: a file that was deleted is a change.
+.build/release/built: Package.swift $(shell find Shared Services Bench 2>/dev/null)
+	@echo "==> building in release (the first time: minutes, nearly all of it dependencies)"
+	swift build -c release
+	@touch $@
+
+test: install
+	swift build --build-tests
+	@STATE=.local/test PORT_BASE=22000 BIN=.build/debug deploy/local/with-stack scripts/run-tests "$(FILTER)"
+
+bench: build
+	@STATE=.local/bench PORT_BASE=23000 BIN=.build/release deploy/local/with-stack .build/release/Bench
+
+lint: install
+	swift format lint --strict --parallel --recursive $(swift_folders)
+	swift build --build-tests --explicit-target-dependency-import-check error
+	scripts/check-imports
+	scripts/check-docs
+	.local/venv/bin/ruff check --quiet --line-length 120 --select E,F,I,B,UP $(python)
+	shellcheck $(shell)
+
+fmt:
+	swift format --in-place --parallel --recursive $(swift_folders)
+
+clean:
+	@for state in .local/dev .local/test .local/bench; do STATE=$$state $(stack) down; done
+	rm -rf .build .build-* .local
