@@ -1,219 +1,197 @@
 import CMariaDB
+public import Logging
 import NIOConcurrencyHelpers
+import NIOCore
 import NIOPosix
 
-/// A pool of connections to one MariaDB server.
+/// A pool of connections to one MariaDB server, with libmariadb's blocking calls on threads of their own: as many
+/// threads as connections, so that a statement never waits for one after it got the other.
 ///
-/// libmariadb blocks, so each connection works on a thread of the pool's own; a statement never waits for a connection
-/// once it has a thread. While the server is away calls fail at once, and one call every half second finds out whether
-/// it is back.
+/// A connection is opened when it is first needed. Once the server is known to be away every call fails at once with
+/// `MariaDBError.unavailable`, while a probe every 500 ms looks for its return. All values are bound parameters of
+/// prepared statements, cached per connection. Sessions are utf8mb4, UTC, strict, READ COMMITTED.
 public final class MariaDB: Sendable {
-    public struct Configuration: Sendable {
-        public var host: String
-        public var port: Int
-        /// The path of a Unix socket; nil to use host and port.
-        public var socket: String?
-        public var user: String
-        public var password: String
-        public var database: String
-        /// Connections, and threads.
-        public var connections: Int
-        /// How many calls may wait for a thread.
-        public var queueLimit = 4096
-        /// Whole seconds.
-        public var connectTimeout = Duration.seconds(1)
-        /// For one statement; whole seconds.
-        public var queryTimeout = Duration.seconds(3)
-
-        public init(
-            host: String = "127.0.0.1", port: Int = 3306, socket: String? = nil, user: String, password: String,
-            database: String, connections: Int = 4
-        ) {
-            self.host = host
-            self.port = port
-            self.socket = socket
-            self.user = user
-            self.password = password
-            self.database = database
-            self.connections = connections
-        }
-    }
-
-    /// `@unchecked`: a connection is in here only while no thread uses it, and is taken out under the lock.
-    private struct State: @unchecked Sendable {
+    private struct State {
         var idle: [Connection] = []
-        var waiting = 0
-        /// Set while the server is away: when the next call may try.
-        var retryAt: ContinuousClock.Instant?
+        /// Calls that run or wait.
+        var admitted = 0
+        /// Set while the server is away: the reason.
+        var away: String?
+        var isClosed = false
     }
 
-    private static let retryInterval = Duration.milliseconds(500)
+    private static let probeInterval: TimeAmount = .milliseconds(500)
     private static let transactionAttempts = 3
+    /// libmariadb sets up its globals once, before threads use it.
+    private static let isLibraryReady = mysql_server_init(0, nil, nil) == 0
 
     private let configuration: Configuration
+    private let logger: Logger
     private let threads: NIOThreadPool
     private let state = NIOLockedValueBox(State())
 
-    /// Connects on first use.
-    public init(_ configuration: Configuration) {
-        // Not thread-safe by itself, so before the threads.
-        mysql_server_init(0, nil, nil)
+    /// Starts the threads; connects at the first call.
+    public init(_ configuration: Configuration, logger: Logger = Logger(label: "mariadb")) {
+        precondition(Self.isLibraryReady && configuration.connections > 0)
         self.configuration = configuration
-        threads = NIOThreadPool(numberOfThreads: max(1, configuration.connections))
+        self.logger = logger
+        threads = NIOThreadPool(numberOfThreads: configuration.connections)
         threads.start()
     }
 
-    /// The rows of a SELECT. Tried once more on a fresh connection when an idle one turns out to be dead.
-    /// - Throws: `MariaDBError`.
-    public func query(_ sql: SQL) async throws -> [Row] {
-        try await withConnection(retryIf: { $0.isConnectionLost && !$0.isTimeout }) { try $0.run(sql).rows }
-    }
+    /// The rows of a SELECT. Throws `MariaDBError`.
+    public func query(_ sql: SQL) async throws -> [Row] { try await onConnection { try $0.query(sql) } }
 
-    /// A statement that changes something.
-    /// - Throws: `MariaDBError`; after `isConnectionLost` it is not known whether the change was made.
-    @discardableResult public func execute(_ sql: SQL) async throws -> Outcome {
-        try await withConnection(retryIf: \.wasNotSent) { try $0.run(sql).outcome }
-    }
+    /// Runs a statement that gives no rows. Throws `MariaDBError`.
+    @discardableResult
+    public func execute(_ sql: SQL) async throws -> Outcome { try await onConnection { try $0.execute(sql) } }
 
-    /// Runs the body in a transaction: committed when it returns, rolled back when it throws, run again (at most three
-    /// times in all) when the server chose it to end a deadlock. So its only effects should be its statements.
-    /// - Throws: `MariaDBError`, or what the body throws.
-    public func transaction<Value: Sendable>(
-        _ body: @escaping @Sendable (Transaction) throws -> Value
-    ) async throws -> Value {
-        try await withConnection(retryIf: \.wasNotSent) { connection in
+    /// Runs `body` in one transaction on one connection: commits when it returns, rolls back when it throws, runs it again
+    /// (three times in all at most) when the server rolled it back to end a deadlock.
+    ///
+    /// The body blocks a thread of the pool, must not wait for anything else, and has no effects but its statements.
+    /// Throws `MariaDBError`, or what the body throws.
+    public func transaction<T: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> T) async throws -> T {
+        try await onConnection { connection in
             for _ in 1..<Self.transactionAttempts {
-                do { return try Self.attempt(body, on: connection) } catch let error as MariaDBError
-                    where error.isDeadlock
-                {}
+                do { return try connection.transaction(body) } catch let error as MariaDBError where error.isDeadlock {}
             }
-            return try Self.attempt(body, on: connection)
+            return try connection.transaction(body)
         }
     }
 
-    /// Runs the body while no other client of the server holds the lock of that name, on a connection of its own that
-    /// may take a minute for each statement.
-    /// - Throws: `MariaDBError`; a time-out when the lock was not free in time.
-    public func lock<Value: Sendable>(
-        name: String, timeout: Duration, _ body: @escaping @Sendable (Transaction) throws -> Value
-    ) async throws -> Value {
-        let configuration = configuration
-        return try await threads.runIfActive {
-            let connection = try Connection(configuration, timeout: .seconds(60))
-            let seconds = Int(min(50, timeout.components.seconds))
-            let rows = try connection.run("SELECT GET_LOCK(\(name), \(seconds)) AS held").rows
-            guard try rows.first?.optionalInt64("held") == 1 else {
-                throw MariaDBError(kind: .timeout, code: 0, sqlState: "", message: "the lock \(name) was not free in time")
-            }
-            // The lock goes with the connection.
-            return try body(Transaction(connection: connection))
+    /// Runs `body` on a connection of its own, outside a transaction, while holding the server-wide lock `name`; for
+    /// migrations.
+    ///
+    /// - Parameters:
+    ///   - timeout: How long to wait for the lock; then `MariaDBError.lockNotAcquired`.
+    ///   - statementTimeout: Takes the place of the configured `queryTimeout`; at least `timeout`.
+    public func lock<T: Sendable>(
+        name: String, timeout: Duration, statementTimeout: Duration = .seconds(600),
+        _ body: @escaping @Sendable (Transaction) throws -> T
+    ) async throws -> T {
+        var configuration = configuration
+        configuration.queryTimeout = max(statementTimeout, timeout * 2)
+        return try await onThread { [configuration] in
+            let connection = try self.connect(configuration)
+            return try connection.locked(name, wait: timeout) { try body(Transaction(connection: connection)) }
         }
     }
 
-    /// One round trip to the server.
-    /// - Throws: `MariaDBError`.
-    public func ping() async throws { try await withConnection(retryIf: \.isConnectionLost) { try $0.ping() } }
+    /// One round trip to the server. Throws `MariaDBError`.
+    public func ping() async throws { try await onConnection { try $0.ping() } }
 
-    /// Ends the connections once what runs is done; calls after this fail.
+    /// Lets running statements end, then closes all connections; later calls throw `MariaDBError.closed`.
     public func close() async {
+        let idle = state.withLockedValue { state in
+            state.isClosed = true
+            defer { state.idle = [] }
+            return state.idle
+        }
+        _ = consume idle
+        // Fails only when it has been shut down before.
         try? await threads.shutdownGracefully()
-        state.withLockedValue { $0.idle.removeAll() }
     }
+}
 
-    private static func attempt<Value>(
-        _ body: (Transaction) throws -> Value, on connection: Connection
-    ) throws -> Value {
-        try connection.command("BEGIN")
-        do {
-            let value = try body(Transaction(connection: connection))
-            try connection.command("COMMIT")
-            return value
-        } catch {
-            // A broken connection has rolled back by itself and is dropped.
-            try? connection.command("ROLLBACK")
-            throw error
+extension MariaDB {
+    private func onConnection<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+        try await onThread {
+            let connection = try self.takeConnection()
+            defer { self.giveBack(connection) }
+            return try body(connection)
         }
     }
 
-    private func withConnection<Value: Sendable>(
-        retryIf isRetryable: @escaping @Sendable (MariaDBError) -> Bool,
-        _ body: @escaping @Sendable (Connection) throws -> Value
-    ) async throws -> Value {
-        let isProbe = try enter()
-        defer { state.withLockedValue { $0.waiting -= 1 } }
+    /// Runs `body` on a thread of the pool, in its turn.
+    private func onThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        try admit()
+        defer { state.withLockedValue { $0.admitted -= 1 } }
+        let latestStart = ContinuousClock.now + configuration.queryTimeout
         do {
             return try await threads.runIfActive {
-                guard isProbe || !self.isKnownAway else { throw MariaDBError.away }
-                guard let pooled = self.state.withLockedValue({ $0.idle.popLast() }) else { return try self.useNew(body) }
-                do { return try self.use(pooled, body) } catch let error as MariaDBError where isRetryable(error) {
-                    // The others of the same age are dead as well.
-                    self.state.withLockedValue { $0.idle.removeAll() }
-                    return try self.useNew(body)
-                }
+                guard ContinuousClock.now < latestStart else { throw MariaDBError.overloaded }
+                return try body()
             }
-        } catch is CancellationError {
-            throw Task.isCancelled ? CancellationError() : MariaDBError.closed
+        } catch let error as CancellationError {
+            throw state.withLockedValue(\.isClosed) ? MariaDBError.closed : error
         }
     }
 
-    private func useNew<Value>(_ body: (Connection) throws -> Value) throws -> Value {
-        let connection: Connection
-        do { connection = try Connection(configuration, timeout: configuration.queryTimeout) } catch {
-            state.withLockedValue { $0.retryAt = .now + Self.retryInterval }
-            throw error
+    private func admit() throws(MariaDBError) {
+        let refusal: MariaDBError? = state.withLockedValue { state in
+            if state.isClosed { return .closed }
+            if let reason = state.away { return .unavailable(message: reason) }
+            if state.admitted >= configuration.connections + configuration.maximumWaiting { return .overloaded }
+            state.admitted += 1
+            return nil
         }
-        return try use(connection, body)
+        if let refusal { throw refusal }
     }
 
-    /// Uses a connection and keeps it for the next call unless it broke.
-    private func use<Value>(_ connection: Connection, _ body: (Connection) throws -> Value) throws -> Value {
+    /// An idle connection that is still open, else a new one.
+    private func takeConnection() throws -> Connection {
+        while true {
+            let (idle, away) = state.withLockedValue { ($0.away == nil ? $0.idle.popLast() : nil, $0.away) }
+            if let away { throw MariaDBError.unavailable(message: away) }
+            guard let idle else { return try connect(configuration) }
+            if idle.isOpen { return idle }
+        }
+    }
+
+    private func connect(_ configuration: Configuration) throws -> Connection {
         do {
-            let value = try body(connection)
-            keep(connection)
-            return value
-        } catch let error as MariaDBError where error.isConnectionLost {
-            // A server that hangs on one connection hangs on all.
-            if error.isTimeout { state.withLockedValue { $0.retryAt = .now + Self.retryInterval } }
-            throw error
+            return try Connection(configuration)
         } catch {
-            keep(connection)
-            throw error
+            if error.isServerAway { serverWentAway(error.message) }
+            throw MariaDBError.unavailable(message: error.message)
         }
     }
 
-    private func keep(_ connection: Connection) {
+    private func giveBack(_ connection: Connection) {
+        if connection.hungServer { serverWentAway("no answer within the time-out") }
+        guard !connection.isBroken else { return }
         state.withLockedValue { state in
-            state.idle.append(connection)
-            state.retryAt = nil
-        }
-    }
-
-    private var isKnownAway: Bool { state.withLockedValue { $0.retryAt != nil } }
-
-    /// Refuses at once what could only wait: the server is known to be away, or too many calls wait already.
-    /// - Returns: Whether this call is the one that finds out if the server is back.
-    private func enter() throws -> Bool {
-        try state.withLockedValue { state in
-            var isProbe = false
-            if let retryAt = state.retryAt {
-                guard retryAt <= .now else { throw MariaDBError.away }
-                state.retryAt = .now + Self.retryInterval
-                isProbe = true
-            }
-            guard state.waiting < configuration.queueLimit else { throw MariaDBError.overloaded }
-            state.waiting += 1
-            return isProbe
+            if !state.isClosed, state.away == nil { state.idle.append(connection) }
         }
     }
 }
 
-/// The statements of one transaction; only valid inside its body.
-public struct Transaction {
-    let connection: Connection
+extension MariaDB {
+    private func serverWentAway(_ reason: String) {
+        let dropped: [Connection]? = state.withLockedValue { state in
+            guard state.away == nil, !state.isClosed else { return nil }
+            state.away = reason
+            defer { state.idle = [] }
+            return state.idle
+        }
+        guard dropped != nil else { return }
+        logger.warning("database is away", metadata: ["reason": "\(reason)"])
+        scheduleProbe()
+    }
 
-    /// - Throws: `MariaDBError`.
-    public func query(_ sql: SQL) throws -> [Row] { try connection.run(sql).rows }
+    private func scheduleProbe() {
+        MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: Self.probeInterval) {
+            self.threads.submit { state in if case .active = state { self.probe() } }
+        }
+    }
 
-    /// - Throws: `MariaDBError`.
-    @discardableResult public func execute(_ sql: SQL) throws -> Outcome { try connection.run(sql).outcome }
+    /// Tries to connect; any answer of the server, even a refusal, means that it is back.
+    private func probe() {
+        guard !state.withLockedValue(\.isClosed) else { return }
+        let connection: Connection?
+        do {
+            connection = try Connection(configuration)
+        } catch where error.isServerAway {
+            scheduleProbe()
+            return
+        } catch {
+            connection = nil
+        }
+        state.withLockedValue { state in
+            state.away = nil
+            if let connection, !state.isClosed { state.idle.append(connection) }
+        }
+        logger.info("database is back")
+    }
 }

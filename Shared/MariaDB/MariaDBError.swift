@@ -1,72 +1,59 @@
 import CMariaDB
 
-/// Why a statement was not carried out.
-public struct MariaDBError: Error, Sendable, Equatable, CustomStringConvertible {
-    enum Kind: Sendable, Equatable {
-        /// The server answered with an error.
-        case server
-        /// There is no server, or it went away.
-        case connection
-        /// The server did not answer in time.
-        case timeout
-        /// The result is not what the caller expects.
-        case column
-        /// More calls wait than may.
-        case overloaded
-    }
+/// Why a statement has no result.
+public enum MariaDBError: Error, Sendable, Equatable {
+    /// The server refused the statement; nothing of it was done. `code` as in mysqld_error.h.
+    case server(code: UInt32, sqlState: String, message: String)
+    /// The connection broke during the statement: whether it was done is unknown.
+    case connectionLost(message: String)
+    /// The statement took longer than the configured time-out: whether it was done is unknown.
+    case timedOut
+    /// No connection could be had: nothing was done.
+    case unavailable(message: String)
+    /// Too many calls wait already, or this one has waited too long: nothing was done.
+    case overloaded
+    /// `MariaDB.close()` was called.
+    case closed
+    /// A named lock was held by somebody else for as long as the caller would wait.
+    case lockNotAcquired(name: String)
+    /// The row has no such column, or its value is not of the type asked for.
+    case column(name: String, problem: String)
+    /// The statement's placeholders and its values differ in number: a literal `?` in the text.
+    case parameterCount(expected: Int, given: Int)
 
-    let kind: Kind
-    /// The server's or the client library's number (`ER_…`, `CR_…`); 0 for errors of this module.
-    public let code: UInt32
-    /// Five characters; empty for errors of this module.
-    public let sqlState: String
-    /// For the operator's log; it may quote the statement.
-    public let message: String
+    /// The server's error number; nil where the error is not the server's.
+    public var code: UInt32? { if case .server(let code, _, _) = self { code } else { nil } }
 
-    public var description: String { "MariaDB \(code) (\(sqlState)): \(message)" }
+    /// The server's SQLSTATE, five characters; nil where the error is not the server's.
+    public var sqlState: String? { if case .server(_, let state, _) = self { state } else { nil } }
 
-    /// A unique key exists already (ER_DUP_ENTRY).
+    /// A unique key has this value already.
     public var isDuplicateKey: Bool { code == UInt32(ER_DUP_ENTRY) }
-    /// This transaction was rolled back in favour of another, or waited too long for it; it may be tried again.
+
+    /// The transaction lost a deadlock or waited too long for a lock, and was rolled back: try the whole again.
     public var isDeadlock: Bool { code == UInt32(ER_LOCK_DEADLOCK) || code == UInt32(ER_LOCK_WAIT_TIMEOUT) }
-    /// The connection broke; whether the statement was carried out is not known unless `wasNotSent`.
-    public var isConnectionLost: Bool { kind == .connection || kind == .timeout }
-    /// The server did not answer in time.
-    public var isTimeout: Bool { kind == .timeout }
-    /// The server cannot be used now; later it may.
-    public var isUnavailable: Bool { kind == .connection || kind == .timeout || kind == .overloaded }
 
-    /// The connection was found broken before the statement left.
-    var wasNotSent: Bool { code == UInt32(CR_SERVER_GONE_ERROR) }
-
-    static func column(_ name: String, _ problem: String) -> MariaDBError {
-        MariaDBError(kind: .column, code: 0, sqlState: "", message: "column \(name): \(problem)")
+    /// A foreign key refers to a row that is missing, or is referred to.
+    public var isForeignKeyViolation: Bool {
+        code == UInt32(ER_NO_REFERENCED_ROW_2) || code == UInt32(ER_ROW_IS_REFERENCED_2)
     }
 
-    static let away = MariaDBError(kind: .connection, code: 0, sqlState: "", message: "known to be away")
-    static let overloaded = MariaDBError(kind: .overloaded, code: 0, sqlState: "", message: "too many calls wait")
-    static let closed = MariaDBError(kind: .connection, code: 0, sqlState: "", message: "the pool is closed")
+    /// The connection broke during the statement: whether it was done is unknown.
+    public var isConnectionLost: Bool { if case .connectionLost = self { true } else { false } }
 
-    init(kind: Kind, code: UInt32, sqlState: String, message: String) {
-        self.kind = kind
-        self.code = code
-        self.sqlState = sqlState
-        self.message = message
+    /// The server, or the holder of a named lock, did not let go in time.
+    public var isTimeout: Bool {
+        switch self {
+        case .timedOut, .lockNotAcquired: true
+        default: false
+        }
     }
 
-    /// - Parameter elapsed: How long the call took that failed; the library does not tell a time-out from a broken connection.
-    init(code: UInt32, sqlState: String, message: String, elapsed: Duration, timeout: Duration) {
-        // Client errors are numbered from CR_MIN_ERROR; a server that shuts down or has no connection left is as good as away.
-        let away: Set<UInt32> = [
-            UInt32(ER_SERVER_SHUTDOWN), UInt32(ER_CON_COUNT_ERROR), UInt32(ER_NORMAL_SHUTDOWN),
-            UInt32(ER_CONNECTION_KILLED),
-        ]
-        let kind: Kind =
-            if (2000..<3000).contains(code) || away.contains(code) {
-                elapsed >= timeout * 0.9 ? .timeout : .connection
-            } else {
-                .server
-            }
-        self.init(kind: kind, code: code, sqlState: sqlState, message: message)
+    /// The server cannot be reached or did not answer in time; it may help to try again later.
+    public var isUnavailable: Bool {
+        switch self {
+        case .connectionLost, .timedOut, .unavailable, .overloaded, .closed: true
+        case .server, .lockNotAcquired, .column, .parameterCount: false
+        }
     }
 }

@@ -1,75 +1,76 @@
-/// A statement with its parameters. What is interpolated is bound, never spliced:
+/// A statement with its values: written as a string literal whose interpolations become bound parameters.
 ///
-///     let rows = try await database.query("SELECT id FROM domains WHERE domain = \(name)")
+///     let sql: SQL = "SELECT id FROM domains WHERE name = \(name)"   // text: … WHERE name = ?
 ///
-/// sends `SELECT id FROM domains WHERE domain = ?` to be prepared once, and the name as its parameter. Another `SQL` that is
-/// interpolated becomes a part of the text and brings its own parameters.
-public struct SQL: Sendable, ExpressibleByStringInterpolation {
-    /// The text with `?` where the parameters go.
+/// There is no way from a `String` to the text of a statement but `\(unsafeRaw:)`.
+public struct SQL: Sendable, Equatable, ExpressibleByStringInterpolation {
+    /// The text with one `?` per parameter.
     public private(set) var text: String
     public private(set) var parameters: [SQLValue]
 
-    public init(stringLiteral text: String) {
-        self.text = text
-        self.parameters = []
+    public init(stringLiteral value: String) {
+        text = value
+        parameters = []
     }
 
-    public init(stringInterpolation: Interpolation) { self = stringInterpolation.sql }
+    public init(stringInterpolation: StringInterpolation) {
+        text = stringInterpolation.text
+        parameters = stringInterpolation.parameters
+    }
 
     public static func + (left: SQL, right: SQL) -> SQL {
-        var sum = left
-        sum.append(right)
-        return sum
+        var both = left
+        both += right
+        return both
     }
 
-    fileprivate mutating func append(_ other: SQL) {
-        text += other.text
-        parameters += other.parameters
+    public static func += (left: inout SQL, right: SQL) {
+        left.text += right.text
+        left.parameters += right.parameters
     }
 
-    public struct Interpolation: StringInterpolationProtocol {
-        fileprivate var sql: SQL = ""
+    public struct StringInterpolation: StringInterpolationProtocol {
+        fileprivate var text = ""
+        fileprivate var parameters: [SQLValue] = []
 
         public init(literalCapacity: Int, interpolationCount: Int) {
-            sql.text.reserveCapacity(literalCapacity + interpolationCount)
-            sql.parameters.reserveCapacity(interpolationCount)
+            text.reserveCapacity(literalCapacity + interpolationCount)
+            parameters.reserveCapacity(interpolationCount)
         }
 
-        public mutating func appendLiteral(_ literal: String) { sql.text += literal }
+        public mutating func appendLiteral(_ literal: String) { text += literal }
 
-        /// A parameter.
+        /// A value, bound as a parameter; nil is NULL.
         public mutating func appendInterpolation(_ value: (some SQLBindable)?) {
-            sql.text += "?"
-            sql.parameters.append(value?.sqlValue ?? .null)
+            text += "?"
+            parameters.append(value?.sqlValue ?? .null)
         }
 
-        /// A part of the statement.
-        public mutating func appendInterpolation(_ part: SQL) { sql.append(part) }
-
-        /// Parameters with commas between them, for `IN (…)`; an empty list becomes NULL, which nothing is in.
+        /// The values of an IN list, each bound as a parameter: `IN (\(list: ids))`. Empty: NULL, which equals nothing.
         public mutating func appendInterpolation(list values: [some SQLBindable]) {
-            sql.text += values.isEmpty ? "NULL" : Array(repeating: "?", count: values.count).joined(separator: ", ")
-            sql.parameters += values.map(\.sqlValue)
+            text += values.isEmpty ? "NULL" : repeatElement("?", count: values.count).joined(separator: ", ")
+            parameters += values.map(\.sqlValue)
         }
+
+        /// Another statement's text and values.
+        public mutating func appendInterpolation(_ part: SQL) {
+            text += part.text
+            parameters += part.parameters
+        }
+
+        /// Text taken as it is. Only for fragments that the program itself holds, never for input.
+        public mutating func appendInterpolation(unsafeRaw fragment: String) { text += fragment }
     }
 }
 
-/// A value on its way to or from the server.
-public enum SQLValue: Sendable, Hashable {
-    case null
-    case int(Int64)
-    case double(Double)
-    case string(String)
-    case bytes([UInt8])
+extension Sequence<SQL> {
+    /// The statements in order with `separator` between two.
+    public func joined(separator: SQL) -> SQL {
+        var whole: SQL = ""
+        for (index, part) in enumerated() {
+            if index > 0 { whole += separator }
+            whole += part
+        }
+        return whole
+    }
 }
-
-/// What may be interpolated into `SQL` as a parameter.
-public protocol SQLBindable { var sqlValue: SQLValue { get } }
-
-extension Int: SQLBindable { public var sqlValue: SQLValue { .int(Int64(self)) } }
-extension Int64: SQLBindable { public var sqlValue: SQLValue { .int(self) } }
-extension UInt32: SQLBindable { public var sqlValue: SQLValue { .int(Int64(self)) } }
-extension Bool: SQLBindable { public var sqlValue: SQLValue { .int(self ? 1 : 0) } }
-extension Double: SQLBindable { public var sqlValue: SQLValue { .double(self) } }
-extension String: SQLBindable { public var sqlValue: SQLValue { .string(self) } }
-extension [UInt8]: SQLBindable { public var sqlValue: SQLValue { .bytes(self) } }
