@@ -95,7 +95,7 @@ let package = Package(
 
         // Protocols and formats: nothing of the product
         module("IMAP", [nioCore, nioPosix, nioSSL, nioTLS, nioLocks, logging]),
-        module("SMTP", [nioCore, nioPosix, nioSSL, nioTLS, logging]),
+        module("SMTP", [nioCore, nioPosix, nioSSL]),
         module("MIME", ["CGMime"]),
         module("HTMLSanitizer", ["CBoundedGumbo", "CGumbo"]),
         module("MariaDB", ["CMariaDB", nioCore, nioPosix, nioLocks, logging]),

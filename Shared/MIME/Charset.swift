@@ -74,7 +74,7 @@ enum Charset {
                     var to = target.baseAddress
                     var room = target.count
                     let converted = iconv(converter, &from, &left, &to, &room)
-                    return (Int(bitPattern: UInt(converted)), errno, target.count - room)
+                    return (converted, errno, target.count - room)
                 }
                 output.append(contentsOf: buffer[..<outcome.count].lazy.map { UInt8(bitPattern: $0) })
                 guard outcome.converted == -1, outcome.error != E2BIG else { continue }

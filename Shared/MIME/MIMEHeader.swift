@@ -39,7 +39,7 @@ public struct MIMEHeader: Sendable, Hashable {
 
     /// The mailboxes of a raw address header; groups are flattened (RFC 5322 §3.4). At most 10,000.
     public static func addresses(_ raw: [UInt8]) -> [MIMEAddress] {
-        let value = unfold(raw)
+        let value = withoutDeepGroups(unfold(raw))
         guard !value.isEmpty else { return [] }
         return GMime.withParserOptions { options in
             value.withCStringReplacingNUL { text in
@@ -118,6 +118,12 @@ extension MIMEHeader {
         }
         while value.last == 0x20 { value.removeLast() }
         return Array(value.drop { $0 == 0x20 })
+    }
+
+    /// GMime reads a group inside a group by recursion; as each has a colon, their number bounds its depth.
+    private static func withoutDeepGroups(_ value: [UInt8]) -> [UInt8] {
+        let colons = value.indices.filter { value[$0] == UInt8(ascii: ":") }
+        return colons.count > 200 ? Array(value[..<colons[200]]) : value
     }
 
     private static func appendMailboxes(

@@ -1,7 +1,7 @@
-import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 /// How a connection is protected.
 public enum SMTPSecurity: String, Sendable {
@@ -20,15 +20,6 @@ public enum SMTPCredentials: Sendable {
     case xoauth2(user: String, token: String)
 }
 
-/// Whom to trust; holds the loaded certificates, so make it once and share it.
-public struct SMTPTLS: Sendable {
-    let context: NIOSSLContext
-
-    /// - Parameter certificateAuthorityFile: A PEM file of the only roots to trust; nil for the system's.
-    /// - Throws: `SMTPError.tls` if the file cannot be read.
-    public init(certificateAuthorityFile: String? = nil) throws(SMTPError) { throw .tls("") }
-}
-
 /// The longest waits (RFC 5321 §4.5.3.2 gives minutes for relays; a submission client has a person waiting).
 public struct SMTPTimeouts: Sendable {
     public var connect: Duration = .seconds(5)
@@ -45,36 +36,219 @@ public struct SMTPTimeouts: Sendable {
 /// One exchange at a time; a second one meanwhile throws `SMTPError.busy`. After a time-out, a cancellation, a
 /// protocol violation or a lost connection, it is closed for good. A refused message leaves it usable.
 public final class SMTPConnection: Sendable {
+    private struct State {
+        var capabilities = SMTPCapabilities()
+        var isBusy = false
+    }
+
+    private let channel: any Channel
+    private let exchange: NIOLoopBound<SMTPExchange>
+    private let timeouts: SMTPTimeouts
+    private let state = Mutex(State())
+
+    private init(channel: any Channel, exchange: NIOLoopBound<SMTPExchange>, timeouts: SMTPTimeouts) {
+        self.channel = channel
+        self.exchange = exchange
+        self.timeouts = timeouts
+    }
+
     /// Connects, secures, greets.
     /// - Parameters:
-    ///   - tls: Needed unless `security` is `.plain`.
+    ///   - tls: Needed unless `security` is `.plain`; without it the system's roots are loaded for this connection.
     ///   - clientName: What EHLO says; a domain or an address literal.
     /// - Throws: `SMTPError`.
     public static func connect(
         host: String, port: Int, security: SMTPSecurity, tls: SMTPTLS? = nil, clientName: String = "localhost",
         timeouts: SMTPTimeouts = SMTPTimeouts()
-    ) async throws(SMTPError) -> SMTPConnection { throw .busy }
+    ) async throws(SMTPError) -> SMTPConnection {
+        let ehlo = try SMTPCommand.ehlo(clientName)
+        let trust: SMTPTLS? = if security == .plain { nil } else if let tls { tls } else { try SMTPTLS() }
+        let connection = try await open(
+            host: host, port: port, tls: security == .implicitTLS ? trust : nil, timeouts: timeouts)
+        do {
+            try await connection.greet(ehlo)
+            if security == .startTLS, let trust {
+                try await connection.startTLS(trust, host: host)
+                try await connection.hello(ehlo)
+            }
+            return connection
+        } catch {
+            connection.channel.close(promise: nil)
+            throw error
+        }
+    }
 
     /// What the server offers, from the last EHLO.
-    public var capabilities: SMTPCapabilities { SMTPCapabilities() }
-    /// Whether a further message can be tried on it.
-    public var isOpen: Bool { false }
+    public var capabilities: SMTPCapabilities { state.withLock(\.capabilities) }
+
+    /// Whether the socket is open; a frozen server is found out only by `reset()`.
+    public var isOpen: Bool { channel.isActive }
 
     /// - Throws: `SMTPError.authenticationFailed`, `.authenticationUnavailable` (454: try again), …
-    public func authenticate(_ credentials: SMTPCredentials) async throws(SMTPError) {}
+    public func authenticate(_ credentials: SMTPCredentials) async throws(SMTPError) {
+        let mechanism = if case .plain = credentials { "PLAIN" } else { "XOAUTH2" }
+        guard capabilities.authMechanisms.contains(mechanism) else { throw .mechanismUnavailable(mechanism) }
+        let command = try SMTPCommand.authenticate(credentials)
+        try await exclusively { () async throws(SMTPError) in
+            var reply = try await self.ask(command)
+            var challenge: String?
+            if reply.code == 334 {
+                // The server's account of the error; an empty response makes it fail the exchange.
+                challenge = Base64.decode(reply.text).map { String(decoding: $0, as: UTF8.self) }
+                reply = try await self.ask(.emptyResponse)
+            }
+            guard reply.isPositive else {
+                throw reply.isTransient
+                    ? .authenticationUnavailable(reply) : .authenticationFailed(reply, challenge: challenge)
+            }
+        }
+    }
 
     /// Sends one message: MAIL, RCPT and DATA in one flush where the server has PIPELINING (RFC 2920).
     /// - Parameter message: With any line ends: bare CR and LF become CRLF, dots are stuffed (RFC 5321 §4.5.2).
     /// - Returns: when at least one recipient was accepted and the server has taken the message.
     /// - Throws: `SMTPError.refused` with every recipient's reply, …
-    public func send(_ envelope: Envelope, message: [UInt8]) async throws(SMTPError) -> Delivery { throw .busy }
+    public func send(_ envelope: Envelope, message: [UInt8]) async throws(SMTPError) -> Delivery {
+        var transaction = try MailTransaction(envelope, message: message, capabilities: capabilities)
+        return try await exclusively { () async throws(SMTPError) in
+            var step = transaction.start
+            while true {
+                let replies: [SMTPReply]
+                switch step {
+                case .send(let commands): replies = try await self.ask(commands)
+                case .sendMessage: replies = try await self.ask(MessageData.encode(message), at: .message)
+                case .sendEmptyMessage: replies = try await self.ask(MessageData.terminator, at: .message)
+                case .finished(let delivery): return delivery
+                case .failed(let error, let needsReset):
+                    if needsReset, self.isOpen { _ = try? await self.ask(.reset) }
+                    throw error
+                }
+                var next: MailTransaction.Step?
+                for reply in replies { next = transaction.receive(reply) }
+                guard let next else { throw self.violation("a reply is missing") }
+                step = next
+            }
+        }
+    }
 
     /// RSET: forgets a transaction, and tells whether a kept connection still lives.
-    public func reset() async throws(SMTPError) {}
+    public func reset() async throws(SMTPError) {
+        try await exclusively { () async throws(SMTPError) in
+            let reply = try await self.ask(.reset)
+            guard reply.isPositive else { throw .refused(.reset, reply, recipients: []) }
+        }
+    }
 
     /// QUIT and close; never fails, and takes at most a second.
-    public func quit() async {}
+    public func quit() async {
+        _ = try? await ask(SMTPCommand.quit.bytes, at: .quit, timeout: .seconds(1))
+        try? await channel.close()
+    }
 }
 
-/// What EHLO told (RFC 5321 §4.1.1.1).
-public struct SMTPCapabilities: Sendable, Hashable {}
+// MARK: - Opening
+
+extension SMTPConnection {
+    private static func open(
+        host: String, port: Int, tls: SMTPTLS?, timeouts: SMTPTimeouts
+    ) async throws(SMTPError) -> SMTPConnection {
+        do {
+            return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connectTimeout(TimeAmount(timeouts.connect))
+                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .connect(host: host, port: port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        if let tls { try channel.pipeline.syncOperations.addHandler(tls.makeHandler(host: host)) }
+                        let handler = SMTPExchange()
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                        let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+                        return SMTPConnection(channel: channel, exchange: bound, timeouts: timeouts)
+                    }
+                }
+        } catch {
+            throw (error as? SMTPError) ?? .unreachable(String(describing: error))
+        }
+    }
+
+    private func greet(_ ehlo: SMTPCommand) async throws(SMTPError) {
+        let greeting = try await ask(nil, at: .greeting, timeout: timeouts.command)[0]
+        guard greeting.isPositive else { throw .refused(.greeting, greeting, recipients: []) }
+        try await hello(ehlo)
+    }
+
+    private func hello(_ ehlo: SMTPCommand) async throws(SMTPError) {
+        let reply = try await ask(ehlo)
+        guard reply.isPositive else { throw .refused(.ehlo, reply, recipients: []) }
+        state.withLock { $0.capabilities = SMTPCapabilities(ehlo: reply) }
+    }
+
+    private func startTLS(_ tls: SMTPTLS, host: String) async throws(SMTPError) {
+        guard capabilities.hasStartTLS else { throw .startTLSUnavailable }
+        let reply = try await ask(.startTLS)
+        guard reply.isPositive else { throw .refused(.startTLS, reply, recipients: []) }
+        let exchange = exchange
+        let channel = channel
+        do {
+            try await channel.eventLoop.submit {
+                guard !exchange.value.hasUnreadInput else {
+                    throw SMTPError.protocolViolation("text between STARTTLS and the handshake")
+                }
+                let handler = try tls.makeHandler(host: host)
+                try channel.pipeline.syncOperations.addHandler(handler, position: .first)
+            }.get()
+        } catch {
+            throw (error as? SMTPError) ?? .tls(String(describing: error))
+        }
+    }
+}
+
+// MARK: - Exchanges
+
+extension SMTPConnection {
+    private func exclusively<Value: Sendable>(
+        _ body: () async throws(SMTPError) -> Value
+    ) async throws(SMTPError) -> Value {
+        let isFree = state.withLock { state in
+            defer { state.isBusy = true }
+            return !state.isBusy
+        }
+        guard isFree else { throw .busy }
+        defer { state.withLock { $0.isBusy = false } }
+        return try await body()
+    }
+
+    private func ask(_ command: SMTPCommand) async throws(SMTPError) -> SMTPReply {
+        try await ask(command.bytes, at: command.stage)[0]
+    }
+
+    /// Commands in one flush; as many replies.
+    private func ask(_ commands: [SMTPCommand]) async throws(SMTPError) -> [SMTPReply] {
+        try await ask(commands.flatMap(\.bytes), at: commands[0].stage, count: commands.count)
+    }
+
+    private func ask(
+        _ bytes: [UInt8]?, at stage: SMTPError.Stage, count: Int = 1, timeout: Duration? = nil
+    ) async throws(SMTPError) -> [SMTPReply] {
+        let wait = timeout ?? (stage == .message ? timeouts.message : timeouts.command)
+        let exchange = exchange
+        let channel = channel
+        do {
+            return try await withTaskCancellationHandler {
+                try await channel.eventLoop.flatSubmit {
+                    exchange.value.exchange(
+                        bytes.map { ByteBuffer(bytes: $0) }, stage: stage, count: count,
+                        timeout: TimeAmount(wait), channel: channel)
+                }.get()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
+        } catch {
+            throw (error as? SMTPError) ?? .closed(stage)
+        }
+    }
+
+    private func violation(_ text: String) -> SMTPError {
+        channel.close(promise: nil)
+        return .protocolViolation(text)
+    }
+}

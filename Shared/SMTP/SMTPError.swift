@@ -1,7 +1,9 @@
 /// What can go wrong between a submission client and its server.
 public enum SMTPError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What the connection was doing.
-    public enum Stage: String, Sendable { case connect, greeting, ehlo, startTLS, auth, mail, rcpt, data, message, reset, quit }
+    public enum Stage: String, Sendable {
+        case connect, greeting, ehlo, startTLS, auth, mail, rcpt, data, message, reset, quit
+    }
 
     /// No connection could be made.
     case unreachable(String)
@@ -32,8 +34,34 @@ public enum SMTPError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Another exchange is running on this connection.
     case busy
 
-    /// Whether the same attempt may succeed later, on a new connection.
-    public var isTransient: Bool { false }
+    /// Whether the same attempt may succeed later, on a new connection. After `.timeout(.message)` and
+    /// `.closed(.message)` it may also deliver the mail twice.
+    public var isTransient: Bool {
+        switch self {
+        case .unreachable, .timeout, .closed, .authenticationUnavailable, .busy: true
+        case .refused(_, let reply, _): reply.isTransient
+        case .tls, .authenticationFailed, .mechanismUnavailable, .startTLSUnavailable, .tooLarge, .utf8Unavailable,
+            .invalidArgument, .protocolViolation:
+            false
+        }
+    }
 
-    public var description: String { "" }
+    public var description: String {
+        switch self {
+        case .unreachable(let reason): "the server cannot be reached: \(reason)"
+        case .tls(let reason): "no TLS with the server: \(reason)"
+        case .timeout(let stage): "no reply in time at \(stage.rawValue)"
+        case .closed(let stage): "the connection ended at \(stage.rawValue)"
+        case .authenticationFailed(let reply, _): "the credentials were refused: \(reply)"
+        case .authenticationUnavailable(let reply): "credentials cannot be checked now: \(reply)"
+        case .mechanismUnavailable(let name): "the server does not offer AUTH \(name)"
+        case .startTLSUnavailable: "the server does not offer STARTTLS"
+        case .refused(let stage, let reply, _): "refused at \(stage.rawValue): \(reply)"
+        case .tooLarge(let limit): "the message is larger than the server's \(limit) bytes"
+        case .utf8Unavailable: "the server does not take international addresses"
+        case .invalidArgument(let what): "invalid for a command: \(what)"
+        case .protocolViolation(let what): "protocol violation: \(what)"
+        case .busy: "another exchange is running on this connection"
+        }
+    }
 }
