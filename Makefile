@@ -7,6 +7,7 @@ SHELL := /bin/bash
 .PHONY: up down status logs install build test lint fmt bench clean
 
 STATE ?= .local/dev
+BIN ?= .build/release
 FILTER ?=
 export STATE PORT_BASE BIN
 

@@ -51,10 +51,11 @@ def mail_servers(state: State) -> list[Process]:
         Process(
             # As the mail's own user: it reads the DKIM keys that admin-api writes.
             name="rspamd", user=VMAIL, configuration="rspamd", stop_rank=1, patience=60,
-            ports=("MILTER", "RSPAMD_SCAN", "RSPAMD_CONTROL"),
+            ports=("RSPAMD_SCAN", "RSPAMD_CONTROL"),
             command=["/usr/bin/rspamd", "-f", "-c", f"{etc}/rspamd/rspamd.conf",
                      *(f"--var={key}={value}" for key, value in rspamd.items())],
-            ready=lambda: http_status(ports["RSPAMD_CONTROL"], "/ping") == 200 and is_open(ports["MILTER"]),
+            prepare=lambda: state.milter_socket.unlink(missing_ok=True),
+            ready=lambda: http_status(ports["RSPAMD_CONTROL"], "/ping") == 200 and is_open(str(state.milter_socket)),
         ),
         Process(
             name="dovecot", configuration="dovecot", stop_rank=1,
@@ -225,8 +226,8 @@ def greeting(address: int | str) -> bytes:
         return stream.recv(200)
 
 
-def is_open(port: int) -> bool:
-    connect(port).close()
+def is_open(address: int | str) -> bool:
+    connect(address).close()
     return True
 
 
