@@ -124,7 +124,9 @@ let package = Package(
         // Tests: one target per module; Live drives the whole product over its public ports
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
         tests("MailModelTests", ["MailModel"]),
-        tests("HTTPServiceTests", ["HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpTypes, nioCore, logging]),
+        tests(
+            "HTTPServiceTests",
+            ["HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpTypes, nioCore, nioLocks, coreMetrics, logging]),
         tests("WebSocketsTests", ["WebSockets", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging]),
         tests("CredentialsTests", ["Credentials", "MailModel", jwtKit]),
         tests("StorageTests", ["Storage", "MariaDB", "MailModel", "TestSupport"]),
