@@ -47,7 +47,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// A service may use anything in Shared, never another service.
 func service(_ name: String, _ target: String, _ dependencies: [Target.Dependency] = []) -> Target {
     let common: [Target.Dependency] = [
-        "MailModel", "HTTPService", "Credentials", "Storage", "EventBus",
+        "MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Platform",
         hummingbird, httpTypes, nioCore, nioLocks, logging, metrics, lifecycle, argumentParser,
     ]
     return .executableTarget(
@@ -115,6 +115,8 @@ let package = Package(
                 "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioPosix, nioLocks, logging,
                 metrics, coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
             ]),
+
+        module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", logging]),
 
         service("auth-server", "AuthServer", [jwtKit, crypto, httpClient]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient]),

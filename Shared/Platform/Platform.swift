@@ -1,0 +1,76 @@
+public import Credentials
+public import EventBus
+public import HTTPService
+import Logging
+public import MailModel
+public import Storage
+
+/// What every service stands on: the database, the event bus, and knowing who calls.
+///
+/// Made once by a service while it assembles itself. It brings its own background work (migrations, the feed of
+/// revocations, fresh keys) and readiness checks, and waits for nothing: a service listens before its dependencies do.
+public struct Platform: Sendable {
+    public let database: Database
+    public let bus: EventBus
+    public let revocations: RevocationSet
+    public let keys: KeySet
+    public let authenticator: Authenticator
+
+    /// - Parameters:
+    ///   - keys: What tokens are verified with.
+    ///   - onRevocation: Called with each revocation once it is in the set, to end what lives on it. It may come more
+    ///     than once.
+    public init(
+        _ service: ServiceAssembly, settings: PlatformSettings, keys: KeySet,
+        onRevocation: @escaping @Sendable ([Revocation]) async -> Void = { _ in }
+    ) throws {
+        let database = Database(settings.database)
+        let bus = try EventBus(redisURL: settings.redisURL, logger: service.logger)
+        let revocations = RevocationSet()
+        self.database = database
+        self.bus = bus
+        self.revocations = revocations
+        self.keys = keys
+        authenticator = Authenticator(keys: keys, revocations: revocations) {
+            try await database.serviceTokens.authenticate(hash: $0)
+        }
+        service.run(bus)
+        service.run(keys)
+        service.run("migrations") { try await Self.migrate(database, service.logger) }
+        service.run(
+            RevocationFeed(bus: bus, load: { try await database.revocations.after($0) }) { news in
+                revocations.apply(news)
+                await onRevocation(news)
+            })
+        service.readiness.add("mariadb") { await Self.state { try await database.ping() } }
+        service.readiness.add("redis", isCritical: false) { await Self.state { try await bus.ping() } }
+    }
+
+    /// Announces what was committed before; when Redis is away the feeds find it in the ledger.
+    public func announce(_ revocations: [Revocation]) async {
+        for revocation in revocations { try? await bus.announce(revocation) }
+    }
+
+    /// Whether something answers.
+    public static func state(_ check: () async throws -> Void) async -> Readiness.State {
+        do {
+            try await check()
+            return .ok
+        } catch { return .down }
+    }
+
+    /// Until it worked once; the database may come later than we do.
+    private static func migrate(_ database: Database, _ logger: Logger) async throws {
+        while true {
+            do {
+                try await database.migrate()
+                return
+            } catch let failure as Failure {
+                logger.notice("Schema not migrated yet", metadata: ["reason": "\(failure.code)"])
+            } catch {
+                logger.error("Schema not migrated", metadata: ["error": "\(error)"])
+            }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+}
