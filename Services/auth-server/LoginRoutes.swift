@@ -98,9 +98,9 @@ struct LoginRoutes: Sendable {
             return nil
         }
         let user = try await platform.database.users.credentials(email: email)
-        if let user, try await passwords.verify(password, user.passwordHash) { return Principal(user.user) }
+        if let user, try await passwords.verify(password, against: user.passwordHash) { return Principal(user.user) }
         let mailbox = try await platform.database.accounts.login(email: email.description)
-        if let mailbox, try await passwords.verify(password, mailbox.passwordHash) { return Principal(mailbox) }
+        if let mailbox, try await passwords.verify(password, against: mailbox.passwordHash) { return Principal(mailbox) }
         if user == nil, mailbox == nil { try await passwords.verifyDummy(password) }
         return nil
     }

@@ -34,6 +34,12 @@ public struct OpaqueToken: Sendable, Equatable {
         self.text = text
     }
 
+    /// An id without meaning, for a `jti` or a session: 22 letters (128 random bits).
+    public static func identifier() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return Base64URL.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+    }
+
     /// What is stored and looked up: SHA-256 in 64 lower-case hex digits. A random token needs no salt.
     public var hash: String { Self.hash(of: text) }
 
