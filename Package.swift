@@ -118,8 +118,8 @@ let package = Package(
 
         module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", logging]),
 
-        service("auth-server", "AuthServer", [jwtKit, crypto, httpClient]),
-        service("admin-api", "AdminAPI", [cryptoExtras, httpClient]),
+        service("auth-server", "AuthServer", [httpClient, nioHTTP1]),
+        service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1]),
         service("webmail-proxy", "WebmailProxy", ["IMAP", "SMTP", "MIME", "HTMLSanitizer", nioPosix]),
         service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "WebSockets", nioPosix]),
 

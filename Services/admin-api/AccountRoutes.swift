@@ -39,10 +39,11 @@ struct AccountRoutes: Sendable {
         var display_name: String?
     }
 
-    @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Page<Account> {
+    @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:read")
-        return try await accounts.list(
-            domainID: context.idParameter(), PageRequest(request), scope: context.caller.scope)
+        return try .json(
+            try await accounts.list(
+                domainID: context.idParameter(), PageRequest(request), scope: context.caller.scope))
     }
 
     @Sendable private func create(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -59,13 +60,13 @@ struct AccountRoutes: Sendable {
         return try .json(account, status: .created)
     }
 
-    @Sendable private func find(_ request: Request, _ context: CallerContext) async throws -> Account {
+    @Sendable private func find(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.require("mail:read")
-        return try await accounts.find(context.idParameter(), scope: context.caller.scope)
+        return try .json(try await accounts.find(context.idParameter(), scope: context.caller.scope))
     }
 
     /// Everything that the old password or its tokens opened ends.
-    @Sendable private func changePassword(_ request: Request, _ context: CallerContext) async throws -> Account {
+    @Sendable private func changePassword(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.require("mail:write")
         let id = try context.idParameter()
         _ = try await accounts.find(id, scope: context.caller.scope)
@@ -74,24 +75,25 @@ struct AccountRoutes: Sendable {
         let revocation = try await accounts.setPassword(
             id, hash: try await passwords.hash(body.password), scope: context.caller.scope)
         await platform.announce([revocation])
-        return try await accounts.find(id, scope: .everything)
+        return try .json(try await accounts.find(id, scope: .everything))
     }
 
-    @Sendable private func change(_ request: Request, _ context: CallerContext) async throws -> Account {
+    @Sendable private func change(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:write")
         let body: Change = try await request.decode()
-        return try await accounts.update(
-            context.idParameter(), quotaMB: try Self.quota(body.quota_mb),
-            displayName: try Self.displayName(body.display_name), scope: context.caller.scope)
+        return try .json(
+            try await accounts.update(
+                context.idParameter(), quotaMB: try Self.quota(body.quota_mb),
+                displayName: try Self.displayName(body.display_name), scope: context.caller.scope))
     }
 
-    private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Account {
+    private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:write")
         let id = try context.idParameter()
         if let revocation = try await accounts.setSuspended(id, suspended, scope: context.caller.scope) {
             await platform.announce([revocation])
         }
-        return try await accounts.find(id, scope: .everything)
+        return try .json(try await accounts.find(id, scope: .everything))
     }
 
     private static func quota(_ megabytes: Int?) throws -> Int? {

@@ -31,9 +31,10 @@ struct AliasRoutes: Sendable {
         }
     }
 
-    @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Page<Alias> {
+    @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:read")
-        return try await aliases.list(domainID: context.idParameter(), PageRequest(request), scope: context.caller.scope)
+        return try .json(
+            try await aliases.list(domainID: context.idParameter(), PageRequest(request), scope: context.caller.scope))
     }
 
     @Sendable private func create(_ request: Request, _ context: CallerContext) async throws -> Response {

@@ -26,12 +26,13 @@ struct DomainRoutes: Sendable {
         var customer_id: Int64?
     }
 
-    @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Page<Domain> {
+    @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:read")
         let query = try request.query()
-        return try await domains.list(
-            PageRequest(request), customerID: query.int("customer_id").map(Int64.init), search: query["search"],
-            scope: context.caller.scope)
+        return try .json(
+            try await domains.list(
+                PageRequest(request), customerID: query.int("customer_id").map(Int64.init), search: query["search"],
+                scope: context.caller.scope))
     }
 
     /// The key first, then the domain, then its DNS: whatever is cut short can be done again.
@@ -48,16 +49,16 @@ struct DomainRoutes: Sendable {
         return try .json(NewDomain(domain: stored, records: dns.records(of: provisioning)), status: .created)
     }
 
-    @Sendable private func find(_ request: Request, _ context: CallerContext) async throws -> Domain {
+    @Sendable private func find(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:read")
-        return try await domains.find(context.idParameter(), scope: context.caller.scope)
+        return try .json(try await domains.find(context.idParameter(), scope: context.caller.scope))
     }
 
-    private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Domain {
+    private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:write")
         let id = try context.idParameter()
         await platform.announce(try await domains.setSuspended(id, suspended, scope: context.caller.scope))
-        return try await domains.find(id, scope: .everything)
+        return try .json(try await domains.find(id, scope: .everything))
     }
 }
 

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import MailModel
 import NIOCore
+import NIOHTTP1
 
 /// The HTTP API of an authoritative PowerDNS server, version 1 (4.x manual, "Built-in Webserver and HTTP API").
 struct PowerDNS: Sendable {
@@ -53,7 +54,7 @@ struct PowerDNS: Sendable {
         request.headers.add(name: "x-api-key", value: apiKey)
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
-            request.body = .bytes(ByteBuffer(data: try JSONEncoder().encode(body)))
+            request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
         }
         let response: HTTPClientResponse
         do {

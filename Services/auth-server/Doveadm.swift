@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOHTTP1
 
 /// Dovecot's administration over HTTP (Dovecot 2.3 manual, "Doveadm HTTP API").
 struct Doveadm: Sendable {
@@ -30,7 +31,7 @@ struct Doveadm: Sendable {
         request.method = .POST
         request.headers.add(name: "authorization", value: authorization)
         request.headers.add(name: "content-type", value: "application/json")
-        request.body = .bytes(ByteBuffer(data: command))
+        request.body = .bytes(ByteBuffer(bytes: command))
         let response: HTTPClientResponse
         let body: ByteBuffer
         do {
@@ -39,7 +40,7 @@ struct Doveadm: Sendable {
         } catch is CancellationError { throw CancellationError() } catch { throw Failed.away }
         guard response.status == .ok else { throw Failed.refused("HTTP \(response.status.code)") }
         // Errors come inside a 200: [["error", {"type", "exitCode"}, tag]]; 68 is "nobody was connected".
-        let answers = try JSONSerialization.jsonObject(with: Data(buffer: body)) as? [[Any]]
+        let answers = try JSONSerialization.jsonObject(with: Data(body.readableBytesView)) as? [[Any]]
         guard let answer = answers?.first, answer.first as? String == "error" else { return }
         let exitCode = (answer.dropFirst().first as? [String: Any])?["exitCode"] as? Int
         guard exitCode == 68 else { throw Failed.refused("exit code \(exitCode.map(String.init) ?? "unknown")") }

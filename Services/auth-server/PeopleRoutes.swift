@@ -31,9 +31,9 @@ struct PeopleRoutes: Sendable {
         let name: String
     }
 
-    @Sendable private func listCustomers(_ request: Request, _ context: CallerContext) async throws -> Page<Customer> {
+    @Sendable private func listCustomers(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("people:read")
-        return try await database.customers.list(PageRequest(request), scope: context.caller.scope)
+        return try .json(try await database.customers.list(PageRequest(request), scope: context.caller.scope))
     }
 
     @Sendable private func createCustomer(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -42,9 +42,9 @@ struct PeopleRoutes: Sendable {
         return try .json(try await database.customers.create(name: try Self.name(body.name)), status: .created)
     }
 
-    @Sendable private func customer(_ request: Request, _ context: CallerContext) async throws -> Customer {
+    @Sendable private func customer(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("people:read")
-        return try await database.customers.find(context.idParameter(), scope: context.caller.scope)
+        return try .json(try await database.customers.find(context.idParameter(), scope: context.caller.scope))
     }
 
     // MARK: Users
@@ -57,9 +57,9 @@ struct PeopleRoutes: Sendable {
         var accounts: [String]?
     }
 
-    @Sendable private func listUsers(_ request: Request, _ context: CallerContext) async throws -> Page<User> {
+    @Sendable private func listUsers(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("people:read")
-        return try await database.users.list(PageRequest(request), scope: context.caller.scope)
+        return try .json(try await database.users.list(PageRequest(request), scope: context.caller.scope))
     }
 
     @Sendable private func createUser(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -76,9 +76,9 @@ struct PeopleRoutes: Sendable {
         return try .json(try await database.users.create(draft), status: .created)
     }
 
-    @Sendable private func user(_ request: Request, _ context: CallerContext) async throws -> User {
+    @Sendable private func user(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("people:read")
-        return try await database.users.find(context.idParameter(), scope: context.caller.scope)
+        return try .json(try await database.users.find(context.idParameter(), scope: context.caller.scope))
     }
 
     // MARK: Service tokens
@@ -101,9 +101,9 @@ struct PeopleRoutes: Sendable {
 
     @Sendable private func listServiceTokens(
         _ request: Request, _ context: CallerContext
-    ) async throws -> Page<ServiceTokenStore.ServiceToken> {
+    ) async throws -> Response {
         try context.caller.requirePlatform("auth:tokens")
-        return try await database.serviceTokens.list(PageRequest(request))
+        return try .json(try await database.serviceTokens.list(PageRequest(request)))
     }
 
     @Sendable private func createServiceToken(_ request: Request, _ context: CallerContext) async throws -> Response {

@@ -4,7 +4,8 @@ extension HTTPField.Name {
     /// Names a request across services and logs.
     public static let xRequestID = HTTPField.Name("X-Request-ID")!
     static let xForwardedFor = HTTPField.Name("X-Forwarded-For")!
-    static let xServiceToken = HTTPField.Name("X-Service-Token")!
+    /// Where a service token is sent.
+    public static let xServiceToken = HTTPField.Name("X-Service-Token")!
 }
 
 enum RequestIdentifier {

@@ -27,6 +27,7 @@ public struct Platform: Sendable {
         let database = Database(settings.database)
         let bus = try EventBus(redisURL: settings.redisURL, logger: service.logger)
         let revocations = RevocationSet()
+        let logger = service.logger
         self.database = database
         self.bus = bus
         self.revocations = revocations
@@ -36,7 +37,7 @@ public struct Platform: Sendable {
         }
         service.run(bus)
         service.run(keys)
-        service.run("migrations") { try await Self.migrate(database, service.logger) }
+        service.run("migrations") { try await Self.migrate(database, logger) }
         service.run(
             RevocationFeed(bus: bus, load: { try await database.revocations.after($0) }) { news in
                 revocations.apply(news)
