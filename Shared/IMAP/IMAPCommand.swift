@@ -54,7 +54,7 @@ struct CommandRequest: Sendable {
 }
 
 /// What a command was answered with.
-struct CommandResponses: Sendable {
+struct CommandResponses: Sendable, Equatable {
     var untagged: [UntaggedResponse] = []
     var status: StatusResponse
 }

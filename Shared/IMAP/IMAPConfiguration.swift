@@ -1,7 +1,7 @@
 public import NIOCore
 public import NIOSSL
 
-/// Where a server is and how long to wait for it.
+/// Where a server is and how long to wait for it. Make it once: its copies share one TLS context.
 public struct IMAPConfiguration: Sendable {
     public enum Security: String, Sendable {
         /// No TLS at all: for loopback and private networks.
@@ -15,7 +15,7 @@ public struct IMAPConfiguration: Sendable {
     public var host: String
     public var port: Int
     public var security: Security
-    public var tls: TLSConfiguration
+    let tlsContext: TLSContext
     /// Until the greeting has come, TLS included.
     public var connectTimeout: TimeAmount
     /// How long a server may be silent while a command waits for it.
@@ -37,7 +37,7 @@ public struct IMAPConfiguration: Sendable {
         self.host = host
         self.port = port
         self.security = security
-        self.tls = tls
+        tlsContext = TLSContext(tls)
         self.connectTimeout = connectTimeout
         self.commandTimeout = commandTimeout
         self.commandLimit = commandLimit
