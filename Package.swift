@@ -97,7 +97,7 @@ let package = Package(
         module("IMAP", [nioCore, nioPosix, nioSSL, nioTLS, nioLocks, logging]),
         module("SMTP", [nioCore, nioPosix, nioSSL]),
         module("MIME", ["CGMime"]),
-        module("HTMLSanitizer", ["CBoundedGumbo", "CGumbo"]),
+        module("HTMLSanitizer", ["CBoundedGumbo"]),
         module("MariaDB", ["CMariaDB", nioCore, nioPosix, nioLocks, logging]),
         module("Redis", ["CHiredis", nioCore, nioPosix, nioSSL, nioLocks, logging, lifecycle]),
         module(
@@ -138,7 +138,7 @@ let package = Package(
         tests("IMAPTests", ["IMAP", nioCore, nioPosix, nioEmbedded, logging]),
         tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioEmbedded, nioSSL, logging]),
         tests("MIMETests", ["MIME"]),
-        tests("HTMLSanitizerTests", ["HTMLSanitizer", "CGumbo"]),
+        tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
         tests("Live", ["TestSupport", "IMAP", nioCore, httpClient]),
 
         .executableTarget(

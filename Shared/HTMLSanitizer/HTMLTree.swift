@@ -1,5 +1,4 @@
 import CBoundedGumbo
-import CGumbo
 
 /// A parsed document, walked while it lives; no node leaves the closure.
 enum HTMLTree {
