@@ -50,7 +50,7 @@ def mail_servers(state: State) -> list[Process]:
     return [
         Process(
             # As the mail's own user: it reads the DKIM keys that admin-api writes.
-            name="rspamd", user=VMAIL, configuration="rspamd", stop_rank=1, patience=60,
+            name="rspamd", user=VMAIL, configuration="rspamd", stop_rank=1, patience=120,
             ports=("RSPAMD_SCAN", "RSPAMD_CONTROL"),
             command=["/usr/bin/rspamd", "-f", "-c", f"{etc}/rspamd/rspamd.conf",
                      *(f"--var={key}={value}" for key, value in rspamd.items())],
