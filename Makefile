@@ -13,8 +13,8 @@ export STATE PORT_BASE BIN
 
 stack := deploy/local/stack
 swift_folders := Package.swift Shared Services Tests Bench
-python := deploy/local/stack deploy/local/demo deploy/local scripts
-shell := deploy/local/install.sh deploy/local/with-stack .ci/run
+python := deploy/local deploy/local/stack deploy/local/demo scripts/check-imports scripts/check-docs
+shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests .ci/run
 
 up: install build
 	@$(stack) up
