@@ -102,7 +102,7 @@ def services(state: State) -> list[Process]:
             "SIGNING_KEY_FILE": state.path / "keys/signing.pem",
             "INTROSPECTION_CREDENTIALS_FILE": secret_file(state, "introspection-credentials"),
             "BOOTSTRAP_SERVICE_TOKEN_FILE": secret_file(state, "service-token"),
-            "DOVEADM_URL": f"http://{LOOPBACK}:{ports['DOVEADM']}/doveadm/v1",
+            "DOVEADM_URL": f"http://{LOOPBACK}:{ports['DOVEADM']}",
             "DOVEADM_API_KEY_FILE": secret_file(state, "doveadm-api-key"),
         }),
         service(state, "admin-api", "ADMIN", {
