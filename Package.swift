@@ -136,7 +136,7 @@ let package = Package(
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioPosix, logging, lifecycle]),
         tests("EventBusTests", ["EventBus", "Redis", "MailModel", "TestSupport", nioCore, logging, lifecycle]),
         tests("IMAPTests", ["IMAP", nioCore, nioPosix, nioEmbedded, logging]),
-        tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioEmbedded, nioSSL, logging]),
+        tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioSSL]),
         tests("MIMETests", ["MIME"]),
         tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
         tests("Live", ["TestSupport", "IMAP", nioCore, httpClient]),

@@ -7,8 +7,22 @@ public struct SMTPTLS: Sendable {
     /// - Parameter certificateAuthorityFile: A PEM file of the only roots to trust; nil for the system's.
     /// - Throws: `SMTPError.tls` if the file cannot be read.
     public init(certificateAuthorityFile: String? = nil) throws(SMTPError) {
+        try self.init(roots: certificateAuthorityFile.map { .file($0) } ?? .default)
+    }
+
+    /// - Parameter certificateAuthority: The only roots to trust, PEM.
+    /// - Throws: `SMTPError.tls` if they cannot be read.
+    public init(certificateAuthority: [UInt8]) throws(SMTPError) {
+        do {
+            try self.init(roots: .certificates(NIOSSLCertificate.fromPEMBytes(certificateAuthority)))
+        } catch {
+            throw .tls(String(describing: error))
+        }
+    }
+
+    private init(roots: NIOSSLTrustRoots) throws(SMTPError) {
         var configuration = TLSConfiguration.makeClientConfiguration()
-        if let certificateAuthorityFile { configuration.trustRoots = .file(certificateAuthorityFile) }
+        configuration.trustRoots = roots
         do {
             self.context = try NIOSSLContext(configuration: configuration)
         } catch {
