@@ -19,6 +19,7 @@ venv=.local/venv
 requirements=deploy/local/requirements.txt
 policy=/usr/sbin/policy-rc.d
 saved_policy=$policy.xynap-saved
+log=.local/install.log
 
 say() { printf '==> %s\n' "$*"; }
 
@@ -43,11 +44,16 @@ install_packages() {
     chmod 755 "$policy"
     export DEBIAN_FRONTEND=noninteractive
     echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
-    say "installing $# Debian packages: $*"
-    apt-get -o DPkg::Lock::Timeout=300 update -qq
-    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends -qq \
-        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" |
-        sed -u -n 's/^Setting up \([^ ]*\).*/    \1/p'
+    say "installing $# Debian packages: $* (log: $log)"
+    mkdir -p .local
+    if ! {
+        dpkg --configure -a && apt-get -o DPkg::Lock::Timeout=300 update -qq &&
+            apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends -qq \
+                -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"
+    } 2>&1 | tee -a "$log" | sed -u -n 's/^Setting up \([^ ]*\).*/    \1/p'; then
+        tail -n 20 "$log" >&2
+        exit 1
+    fi
     trap - EXIT
     restore_policy
 }
