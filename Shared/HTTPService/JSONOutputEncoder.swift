@@ -2,6 +2,16 @@
 struct JSONOutputEncoder: Encoder, SingleValueEncodingContainer {
     let output: JSONOutput
     let codingPath: [any CodingKey]
+    /// How deep the value stands: a value that asks twice for a container gets the same one (`Encoder.container`).
+    private let depth: Int
+
+    init(output: JSONOutput, codingPath: [any CodingKey]) {
+        self.output = output
+        self.codingPath = codingPath
+        self.depth = output.depth
+    }
+
+    private func level(object: Bool) -> Int { output.depth > depth ? depth + 1 : output.open(object: object) }
 
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
@@ -15,11 +25,11 @@ struct JSONOutputEncoder: Encoder, SingleValueEncodingContainer {
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
         KeyedEncodingContainer(
-            JSONKeyedOutput<Key>(output: output, level: output.open(object: true), codingPath: codingPath))
+            JSONKeyedOutput<Key>(output: output, level: level(object: true), codingPath: codingPath))
     }
 
     func unkeyedContainer() -> any UnkeyedEncodingContainer {
-        JSONUnkeyedOutput(output: output, level: output.open(object: false), codingPath: codingPath)
+        JSONUnkeyedOutput(output: output, level: level(object: false), codingPath: codingPath)
     }
 
     func singleValueContainer() -> any SingleValueEncodingContainer { self }
