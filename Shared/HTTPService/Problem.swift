@@ -27,8 +27,8 @@ struct Problem: Encodable {
     /// - Returns: nil for an error that tells the caller nothing: a bare 500, and a line in our log.
     static func response(for error: any Error, requestID: String) -> Response? {
         switch error {
-        case let failure as Failure: response(for: failure, requestID: requestID)
-        case let error as HTTPError: response(for: error, requestID: requestID)
+        case let failure as Failure: response(failure: failure, requestID: requestID)
+        case let error as HTTPError: response(http: error, requestID: requestID)
         case is NIOTooManyBytesError:
             response(.contentTooLarge, code: "body_too_large", detail: "The body is too long.", requestID: requestID)
         default: nil
@@ -55,7 +55,7 @@ struct Problem: Encodable {
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-    private static func response(for failure: Failure, requestID: String) -> Response {
+    private static func response(failure: Failure, requestID: String) -> Response {
         var headers = HTTPFields()
         if let wait = failure.retryAfter {
             let parts = wait.components
@@ -78,7 +78,7 @@ struct Problem: Encodable {
         }
     }
 
-    private static func response(for error: HTTPError, requestID: String) -> Response {
+    private static func response(http error: HTTPError, requestID: String) -> Response {
         let code = error.status.reasonPhrase.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "_" }
         return response(
             error.status, code: String(code), detail: error.body, requestID: requestID, headers: error.headers)
