@@ -1,10 +1,11 @@
 # make up            everything on loopback, with a demo mail; again: repairs it (STATE=… PORT_BASE=… for a second one)
 # make down|status|logs
+# make selftest      looks at it from outside, with Python's own IMAP and SMTP clients
 # make test          all tests on a stack of their own (FILTER=IMAPTests: one target)
 # make lint|fmt|bench|build|clean
 SHELL := /bin/bash
 .DEFAULT_GOAL := up
-.PHONY: up down status logs install build test lint fmt bench clean
+.PHONY: up down status logs selftest install build test lint fmt bench clean
 
 STATE ?= .local/dev
 BIN ?= .build/release
@@ -13,7 +14,7 @@ export STATE PORT_BASE BIN
 
 stack := deploy/local/stack
 swift_folders := Package.swift Shared Services Tests Bench
-python := deploy/local deploy/local/stack deploy/local/demo scripts/check-imports scripts/check-docs
+python := deploy/local deploy/local/stack deploy/local/demo deploy/local/selftest scripts/check-imports scripts/check-docs
 shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests .ci/run
 
 up: install build
@@ -22,6 +23,9 @@ up: install build
 
 down status logs:
 	@$(stack) $@
+
+selftest:
+	@deploy/local/selftest
 
 install:
 	@deploy/local/install.sh
