@@ -38,6 +38,9 @@ restore_policy() {
 
 install_packages() {
     [ "$(id -u)" = 0 ] || { echo "these packages are missing, run as root: $*" >&2; exit 1; }
+    mkdir -p .local
+    exec 9>.local/install.lock
+    flock 9
     if [ -e "$policy" ] && [ ! -e "$saved_policy" ]; then mv "$policy" "$saved_policy"; fi
     trap restore_policy EXIT
     printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -45,7 +48,6 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
     say "installing $# Debian packages: $* (log: $log)"
-    mkdir -p .local
     if ! {
         dpkg --configure -a && apt-get -o DPkg::Lock::Timeout=300 update -qq &&
             apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends -qq \
@@ -56,6 +58,7 @@ install_packages() {
     fi
     trap - EXIT
     restore_policy
+    exec 9>&-
 }
 
 install_venv() {
