@@ -14,6 +14,7 @@ struct Edge: RouterMiddleware {
     let deadline: Duration?
     let metrics: Prometheus?
     let table: RouteTable
+    let logRequests: Bool
 
     func routeMetrics(method: String, path: String) -> RouteMetrics? {
         metrics.map { RouteMetrics($0, method: method, route: path) }
@@ -35,7 +36,7 @@ struct Edge: RouterMiddleware {
                 requestID: context.requestID,
                 headers: [.allow: Set(allowed.map(\.rawValue)).sorted().joined(separator: ", ")])
         return closed(
-            response, request, context, started: started, isLogged: true,
+            response, request, context, started: started, isLogged: logRequests,
             metrics: routeMetrics(method: "other", path: "unmatched"))
     }
 

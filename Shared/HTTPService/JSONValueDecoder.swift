@@ -27,8 +27,9 @@ struct JSONValueDecoder: Decoder, SingleValueDecodingContainer {
     }
 
     func mismatch(_ type: Any.Type, _ wanted: String) -> DecodingError {
-        .typeMismatch(
-            type, .init(codingPath: path, debugDescription: "must be \(wanted), not \(value.typeName)"))
+        let context = DecodingError.Context(
+            codingPath: path, debugDescription: "must be \(wanted), not \(value.typeName)")
+        return decodeNil() ? .valueNotFound(type, context) : .typeMismatch(type, context)
     }
 
     // MARK: One value

@@ -15,7 +15,6 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
     private var middlewares: [any MiddlewareProtocol<Request, Response, ServiceContext>] = []
     private let table: RouteTable
     private let edge: Edge
-    private let logRequests: Bool
 
     /// - Parameters:
     ///   - deadline: How long a handler may take before its request is answered with 504; nil for no limit.
@@ -29,10 +28,10 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
         deadline: Duration?, trustedProxies: TrustedProxies, deadlines: Deadlines, metrics: Prometheus?,
         logRequests: Bool
     ) {
-        self.logRequests = logRequests
         self.table = RouteTable()
         self.edge = Edge(
-            trustedProxies: trustedProxies, deadlines: deadlines, deadline: deadline, metrics: metrics, table: table)
+            trustedProxies: trustedProxies, deadlines: deadlines, deadline: deadline, metrics: metrics, table: table,
+            logRequests: logRequests)
     }
 
     /// Every route so far, as `GET /path/{id}`.
@@ -41,7 +40,7 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
     @discardableResult public func on<Responder: HTTPResponder>(
         _ path: RouterPath, method: HTTPRequest.Method, responder: Responder
     ) -> Self where Responder.Context == ServiceContext {
-        add(path, method: method, responder: responder, options: RouteOptions(deadline: edge.deadline, isLogged: logRequests))
+        add(path, method: method, responder: responder, options: RouteOptions(deadline: edge.deadline, isLogged: edge.logRequests))
         return self
     }
 
@@ -55,7 +54,7 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
 
     /// The same routes with another deadline (nil for none), or left out of the request log while all goes well.
     public func with(deadline: Duration?, logged: Bool = true) -> OptionedRoutes {
-        OptionedRoutes(router: self, options: RouteOptions(deadline: deadline, isLogged: logged && logRequests))
+        OptionedRoutes(router: self, options: RouteOptions(deadline: deadline, isLogged: logged && edge.logRequests))
     }
 
     /// The same routes left out of the request log while all goes well: for what is asked very often.

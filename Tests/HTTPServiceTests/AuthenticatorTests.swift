@@ -55,10 +55,10 @@ import Testing
             func get(_ headers: HTTPFields, _ path: String = "/api/me") async throws -> TestResponse {
                 try await client.executeRequest(uri: path, method: .get, headers: headers, body: nil)
             }
-            #expect(String(buffer: try await get([.authorization: "Bearer \(good)"]).body) == "person user:1 of 7")
-            #expect(String(buffer: try await get([.authorization: "bearer \(good)"], "/api/write").body) == "may write")
+            #expect(try await String(buffer: get([.authorization: "Bearer \(good)"]).body) == "person user:1 of 7")
+            #expect(try await String(buffer: get([.authorization: "bearer \(good)"], "/api/write").body) == "may write")
             for _ in 0..<3 {
-                #expect(String(buffer: try await get([.xServiceToken: service.text]).body) == "platform 3")
+                #expect(try await String(buffer: get([.xServiceToken: service.text]).body) == "platform 3")
             }
             #expect(asked.withLockedValue { $0 } == 1)
             #expect(try await get([.xServiceToken: service.text], "/api/write").status == .forbidden)

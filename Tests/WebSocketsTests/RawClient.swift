@@ -1,0 +1,143 @@
+import NIOCore
+import NIOPosix
+
+/// A bare socket, so that a test can say exactly what goes over the wire.
+struct RawClient: ~Copyable {
+    struct Frame: Equatable {
+        let opcode: UInt8
+        let payload: [UInt8]
+
+        var text: String { String(decoding: payload, as: UTF8.self) }
+        /// The code of a close frame.
+        var code: Int? { opcode == 8 && payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil }
+    }
+
+    private var iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+    private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    let channel: any Channel
+    private var buffer = ByteBuffer()
+
+    /// Runs `body` with a connection to the port, which is closed after it.
+    static func connected(port: Int, _ body: @Sendable (inout RawClient) async throws -> Void) async throws {
+        let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+                }
+            }
+        try await connection.executeThenClose { inbound, outbound in
+            var client = RawClient(
+                iterator: inbound.makeAsyncIterator(), outbound: outbound, channel: connection.channel)
+            // Whatever hangs in a test ends here.
+            let guardian = connection.channel.eventLoop.scheduleTask(in: .seconds(10)) { [channel = connection.channel] in
+                channel.close(promise: nil)
+            }
+            defer { guardian.cancel() }
+            try await body(&client)
+        }
+    }
+
+    private init(
+        iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
+        outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>, channel: any Channel
+    ) {
+        self.iterator = iterator
+        self.outbound = outbound
+        self.channel = channel
+    }
+
+    func write(_ text: String) async throws { try await outbound.write(ByteBuffer(string: text)) }
+    func write(_ bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
+    func finish() { outbound.finish() }
+
+    static let handshake = """
+        GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n
+        """
+
+    mutating func open() async throws -> String {
+        try await write(Self.handshake)
+        return try await head()
+    }
+
+    /// A frame as a client sends it.
+    static func frame(
+        _ opcode: UInt8, _ payload: [UInt8], fin: Bool = true, masked: Bool = true, reserved: UInt8 = 0
+    ) -> [UInt8] {
+        var frame = [(fin ? 0x80 : 0) | reserved | opcode]
+        let flag: UInt8 = masked ? 0x80 : 0
+        switch payload.count {
+        case ..<126: frame.append(flag | UInt8(payload.count))
+        case ..<65_536: frame += [flag | 126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
+        default: frame += [flag | 127] + (0..<8).map { UInt8(truncatingIfNeeded: payload.count >> (56 - 8 * $0)) }
+        }
+        guard masked else { return frame + payload }
+        let mask: [UInt8] = [0x12, 0x34, 0x56, 0x78]
+        return frame + mask + payload.enumerated().map { $1 ^ mask[$0 % 4] }
+    }
+
+    func text(_ text: String) async throws { try await write(Self.frame(1, Array(text.utf8))) }
+
+    /// Reads up to the blank line of a response.
+    mutating func head() async throws -> String {
+        while true {
+            let text = String(buffer: buffer)
+            if let end = text.range(of: "\r\n\r\n") {
+                buffer.moveReaderIndex(forwardBy: text[..<end.upperBound].utf8.count)
+                return String(text[..<end.upperBound])
+            }
+            guard try await fill() else { return text }
+        }
+    }
+
+    /// Reads until the text occurs or the connection ends.
+    mutating func read(until wanted: String) async throws -> String {
+        while true {
+            let text = String(buffer: buffer)
+            if text.contains(wanted) { return text }
+            guard try await fill() else { return text }
+        }
+    }
+
+    /// The next frame; nil when the connection ends before.
+    mutating func next() async throws -> Frame? {
+        while true {
+            if let frame = takeFrame() { return frame }
+            guard try await fill() else { return nil }
+        }
+    }
+
+    /// Whether the server closes now.
+    mutating func isClosed() async throws -> Bool {
+        while try await fill() {}
+        return true
+    }
+
+    private mutating func takeFrame() -> Frame? {
+        var copy = buffer
+        guard let first = copy.readInteger(as: UInt8.self), let second = copy.readInteger(as: UInt8.self) else { return nil }
+        var length = Int(second & 127)
+        if length == 126 {
+            guard let extended = copy.readInteger(as: UInt16.self) else { return nil }
+            length = Int(extended)
+        } else if length == 127 {
+            guard let extended = copy.readInteger(as: UInt64.self) else { return nil }
+            length = Int(extended)
+        }
+        guard let payload = copy.readBytes(length: length) else { return nil }
+        buffer = copy
+        return Frame(opcode: first & 15, payload: payload)
+    }
+
+    private mutating func fill() async throws -> Bool {
+        guard var more = try await iterator.next() else { return false }
+        buffer.writeBuffer(&more)
+        return true
+    }
+}
+
+extension String {
+    fileprivate func range(of text: String) -> Range<String.Index>? { firstRange(of: text) }
+}
