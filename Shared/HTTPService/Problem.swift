@@ -27,13 +27,8 @@ struct Problem: Encodable {
     /// - Returns: nil for an error that tells the caller nothing: a bare 500, and a line in our log.
     static func response(for error: any Error, requestID: String) -> Response? {
         switch error {
-<<<<<<< Updated upstream
         case let failure as Failure: response(failure: failure, requestID: requestID)
         case let error as HTTPError: response(http: error, requestID: requestID)
-=======
-        case let failure as Failure: answer(to: failure, requestID: requestID)
-        case let error as HTTPError: answer(to: error, requestID: requestID)
->>>>>>> Stashed changes
         case is NIOTooManyBytesError:
             response(.contentTooLarge, code: "body_too_large", detail: "The body is too long.", requestID: requestID)
         default: nil
@@ -60,11 +55,7 @@ struct Problem: Encodable {
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-<<<<<<< Updated upstream
     private static func response(failure: Failure, requestID: String) -> Response {
-=======
-    private static func answer(to failure: Failure, requestID: String) -> Response {
->>>>>>> Stashed changes
         var headers = HTTPFields()
         if let wait = failure.retryAfter {
             let parts = wait.components
@@ -87,11 +78,7 @@ struct Problem: Encodable {
         }
     }
 
-<<<<<<< Updated upstream
     private static func response(http error: HTTPError, requestID: String) -> Response {
-=======
-    private static func answer(to error: HTTPError, requestID: String) -> Response {
->>>>>>> Stashed changes
         let code = error.status.reasonPhrase.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "_" }
         return response(
             error.status, code: String(code), detail: error.body, requestID: requestID, headers: error.headers)
