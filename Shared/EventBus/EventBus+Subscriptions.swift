@@ -1,0 +1,86 @@
+import Logging
+import MailModel
+import Redis
+
+extension EventBus {
+    /// How long a subscriber waits for Redis before it is left to a later `mail.resync`.
+    private static let patience: Duration = .seconds(1)
+    private static let replayPage = 500
+
+    /// The account's events from now on: each that is published after this returns is heard, or stood for by
+    /// `mail.resync`. To miss nothing, subscribe first, then `replay`, and skip what comes with an id already seen.
+    ///
+    /// - Parameter buffer: How many events may wait for the reader; then they give way to `mail.resync`.
+    public func subscribe(account: String, buffer: Int = 256) async -> Subscription {
+        let events = SubscriptionHub.Events(capacity: buffer, gap: .resync(account))
+        let subscription = Subscription(account: account, events: events, hub: hub)
+        guard let live = hub.add(events, to: account) else { return subscription }
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { for await _ in live {} }
+            tasks.addTask { try? await Task.sleep(for: Self.patience) }
+            await tasks.next()
+            tasks.cancelAll()
+        }
+        hub.markLate(account)
+        return subscription
+    }
+
+    func dispatch(_ event: RedisSubscriber.Event) async {
+        switch event {
+        case .subscribed(Self.revocationChannel): revocations.reread()
+        case .subscribed(let channel):
+            if let account = Self.account(ofChannel: channel) { await becameLive(account) }
+        case .message(Self.revocationChannel, let payload):
+            do { revocations.revoked(try EventJSON.decode(Revocation.self, from: payload)) } catch {
+                logger.warning("unreadable revocation", metadata: ["error": "\(error)"])
+                revocations.reread()
+            }
+        case .message(_, let payload):
+            do { hub.deliver(try EventJSON.decode(MailEvent.self, from: payload)) } catch {
+                logger.warning("unreadable event", metadata: ["error": "\(error)"])
+            }
+        case .lost(.disconnected): hub.disconnected()
+        case .lost(.overflow):
+            revocations.reread()
+            for account in hub.liveAccounts { await becameLive(account) }
+        }
+    }
+
+    /// Makes up for what was missed while messages did not arrive.
+    private func becameLive(_ account: String) async {
+        guard let missing = hub.missing(of: account) else { return }
+        do {
+            switch missing {
+            case .after(let id): try await heal(account, after: id)
+            case .unknown:
+                hub.deliver(.resync(account))
+                fallthrough
+            case .nothing: hub.becameLive(account, upTo: StreamID(try await latestID(account: account)))
+            }
+        } catch {
+            logger.warning("event log unreadable", metadata: ["error": "\(error)"])
+            hub.deliver(.resync(account))
+            hub.becameLive(account, upTo: nil)
+        }
+    }
+
+    private func heal(_ account: String, after id: StreamID) async throws {
+        var since = id
+        while true {
+            guard case .events(let events) = try await replay(account: account, since: "\(since)", limit: Self.replayPage)
+            else {
+                hub.deliver(.resync(account))
+                return hub.becameLive(account, upTo: StreamID(try await latestID(account: account)))
+            }
+            for event in events { hub.deliver(event, isReplay: true) }
+            guard events.count == Self.replayPage, let last = events.last.flatMap({ StreamID($0.id) }) else { break }
+            since = last
+        }
+        hub.becameLive(account, upTo: nil)
+    }
+
+    private static func account(ofChannel channel: String) -> String? {
+        let prefix = Self.channel("")
+        return channel.hasPrefix(prefix) ? String(channel.dropFirst(prefix.count)) : nil
+    }
+}

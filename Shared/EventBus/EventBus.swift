@@ -1,0 +1,126 @@
+public import Logging
+public import MailModel
+public import Redis
+public import ServiceLifecycle
+
+/// What the services tell each other through Redis: mail events (live, and again from a log), revocations, and who does
+/// what (leases).
+///
+/// | key | what |
+/// | --- | --- |
+/// | `mail.events.<account>` | channel: an event's JSON as it happens |
+/// | `mail.log.<account>` | stream: the last events of the account |
+/// | `auth.revocations` | channel: a revocation's JSON |
+/// | `mail.lease.<name>` | the holder of a lease |
+///
+/// Everything asked of it throws `Failure.unavailable` or `.timeout` while Redis is away. `run()` must run for
+/// subscriptions and for `RevocationFeed`; they come back by themselves, and what they missed meanwhile is replayed from
+/// the log or told as `mail.resync`.
+public final class EventBus: Service {
+    static let revocationChannel = "auth.revocations"
+
+    let redis: RedisClient
+    let logger: Logger
+    let hub: SubscriptionHub
+    let revocations = RevocationSignals()
+    private let subscriber: RedisSubscriber
+    private let logCapacity: Int
+    private let logLifetime: Duration
+
+    /// - Parameters:
+    ///   - logCapacity: How many events of each account the log holds at least.
+    ///   - logLifetime: How long the log of an account is kept after its last event.
+    public init(
+        redis configuration: Redis.Configuration, logCapacity: Int = 1000, logLifetime: Duration = .seconds(7 * 86_400),
+        logger: Logger
+    ) {
+        self.logger = logger
+        self.logCapacity = logCapacity
+        self.logLifetime = logLifetime
+        redis = RedisClient(configuration, logger: logger)
+        subscriber = RedisSubscriber(configuration, channels: [Self.revocationChannel], logger: logger)
+        hub = SubscriptionHub(subscriber: subscriber)
+    }
+
+    /// Keeps the subscriptions until graceful shutdown; then they end.
+    public func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await self.subscriber.run() }
+            for await event in subscriber.events { await dispatch(event) }
+            hub.finish()
+            try await tasks.waitForAll()
+        }
+    }
+
+    /// One round trip to Redis.
+    public func ping() async throws { try await mapped { try await redis.ping() } }
+
+    /// Ends the connection for commands; for when nothing will be published any more.
+    public func close() async { await redis.close() }
+
+    /// Gives the event its id, logs it and tells all subscribers, in one round trip; both or nothing happens.
+    ///
+    /// - Returns: The event with its id. After a `Failure` of kind `timeout` it may have been published.
+    @discardableResult
+    public func publish(_ event: MailEvent) async throws -> MailEvent {
+        var event = event
+        event.id = ""
+        let (head, tail) = try EventJSON.aroundID(of: event)
+        let id = try await mapped {
+            try await redis.command(
+                "EVAL", Script.publish, 1, Self.logKey(event.account), Self.channel(event.account), logCapacity,
+                logLifetime.milliseconds, head, tail)
+        }
+        event.id = id.string ?? ""
+        return event
+    }
+
+    /// The events after `since`, oldest first; at most `limit`: ask again from the last one's id for more.
+    ///
+    /// - Returns: `tooOld` when the log no longer reaches back to `since`, or `since` is no id of it.
+    public func replay(account: String, since: String, limit: Int = 1000) async throws -> Replay {
+        guard let since = StreamID(since) else { return .tooOld }
+        // First what is there, then whether it is all: trimming between the two is noticed.
+        let script = try await mapped {
+            try await redis.command("EVAL", Script.replay, 1, Self.logKey(account), "(\(since)", limit)
+        }
+        guard let parts = script.array, parts.count == 5, let entries = parts[0].array else { return .tooOld }
+        let log = LogState(first: parts[1], last: parts[2], added: parts[3], length: parts[4])
+        guard log.reaches(back: since) else { return .tooOld }
+        return .events(try entries.map(EventJSON.event(ofLogEntry:)))
+    }
+
+    /// The id of the account's latest event: where to replay from later. `0-0` when the log is empty.
+    public func latestID(account: String) async throws -> String {
+        let newest = try await mapped { try await redis.command("XREVRANGE", Self.logKey(account), "+", "-", "COUNT", 1) }
+        return newest.array?.first?.array?.first?.string ?? "\(StreamID.zero)"
+    }
+
+    /// Tells every service of a revocation that is already in the database; they act within milliseconds.
+    public func announce(_ revocation: Revocation) async throws {
+        let json = try EventJSON.encode(revocation)
+        _ = try await mapped { try await redis.publish(json, to: Self.revocationChannel) }
+    }
+
+    static func channel(_ account: String) -> String { "mail.events.\(account)" }
+    static func logKey(_ account: String) -> String { "mail.log.\(account)" }
+
+    func mapped<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do { return try await body() } catch RedisError.timedOut { throw Failure.timeout("Redis") } catch let error
+            as RedisError where error.isUnavailable
+        {
+            throw Failure.unavailable("Redis")
+        }
+    }
+}
+
+/// What the log says of the time since an id.
+public enum Replay: Sendable, Equatable {
+    case events([MailEvent])
+    /// Events since then may have been forgotten.
+    case tooOld
+}
+
+extension Duration {
+    var milliseconds: Int { Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000) }
+}

@@ -1,0 +1,140 @@
+import MailModel
+import NIOConcurrencyHelpers
+import Redis
+
+/// Who listens to what: all accounts share one connection to Redis, and a channel is subscribed to while somebody
+/// listens to it.
+final class SubscriptionHub: Sendable {
+    typealias Events = GapQueue<MailEvent>
+
+    private struct Account {
+        var listeners: [ObjectIdentifier: Events] = [:]
+        /// Those who wait for messages to arrive.
+        var waiting: [GapQueue<Void>] = []
+        var isLive = false
+        /// Somebody listens already though messages do not arrive yet.
+        var isLate = false
+        /// Nothing up to this event is missing; nil while unknown.
+        var complete: StreamID?
+        /// Up to here it was replayed: what arrives of that is a repetition.
+        var replayed: StreamID?
+    }
+
+    private struct State {
+        var accounts: [String: Account] = [:]
+        var isDisconnected = false
+        var isFinished = false
+    }
+
+    private let subscriber: RedisSubscriber
+    private let state = NIOLockedValueBox(State())
+
+    init(subscriber: RedisSubscriber) { self.subscriber = subscriber }
+
+    /// - Returns: What to wait for until messages arrive; nil when they do, or cannot soon.
+    func add(_ events: Events, to account: String) -> GapQueue<Void>? {
+        state.withLockedValue { state in
+            guard !state.isFinished else {
+                events.finish()
+                return nil
+            }
+            if state.accounts[account] == nil { subscriber.subscribe(EventBus.channel(account)) }
+            var entry = state.accounts[account, default: Account()]
+            defer { state.accounts[account] = entry }
+            entry.listeners[ObjectIdentifier(events)] = events
+            if entry.isLive { return nil }
+            if state.isDisconnected {
+                entry.isLate = true
+                return nil
+            }
+            let live = GapQueue<Void>(capacity: 1, gap: ())
+            entry.waiting.append(live)
+            return live
+        }
+    }
+
+    /// Nobody waits any longer: when messages arrive at last, some may be missing.
+    func markLate(_ account: String) {
+        state.withLockedValue { state in
+            if state.accounts[account]?.isLive == false { state.accounts[account]?.isLate = true }
+        }
+    }
+
+    func remove(_ events: Events, from account: String) {
+        events.finish()
+        state.withLockedValue { state in
+            guard state.accounts[account]?.listeners.removeValue(forKey: ObjectIdentifier(events)) != nil,
+                state.accounts[account]?.listeners.isEmpty == true
+            else { return }
+            state.accounts[account] = nil
+            subscriber.unsubscribe(EventBus.channel(account))
+        }
+    }
+
+    func finish() {
+        let accounts = state.withLockedValue { state in
+            state.isFinished = true
+            defer { state.accounts = [:] }
+            return state.accounts
+        }
+        for account in accounts.values {
+            for events in account.listeners.values { events.finish() }
+            for live in account.waiting { live.finish() }
+        }
+    }
+}
+
+/// What the dispatcher of the bus tells it.
+extension SubscriptionHub {
+    var liveAccounts: [String] { state.withLockedValue { $0.accounts.filter(\.value.isLive).map(\.key) } }
+
+    /// What an account whose messages begin to arrive has missed: everything after an event, nothing, or nobody knows.
+    enum Missing { case after(StreamID), nothing, unknown }
+
+    /// nil when nobody listens.
+    func missing(of account: String) -> Missing? {
+        state.withLockedValue { state in
+            state.isDisconnected = false
+            guard let entry = state.accounts[account] else { return nil }
+            if let complete = entry.complete { return .after(complete) }
+            return entry.isLate ? .unknown : .nothing
+        }
+    }
+
+    /// Messages arrive, and nothing up to `latest` is missing or untold.
+    func becameLive(_ account: String, upTo latest: StreamID?) {
+        let waiting = state.withLockedValue { state -> [GapQueue<Void>] in
+            guard var entry = state.accounts[account] else { return [] }
+            entry.isLive = true
+            entry.isLate = false
+            if let latest, latest > entry.complete ?? .zero { entry.complete = latest }
+            let waiting = entry.waiting
+            entry.waiting = []
+            state.accounts[account] = entry
+            return waiting
+        }
+        for live in waiting { live.finish() }
+    }
+
+    func disconnected() {
+        state.withLockedValue { state in
+            state.isDisconnected = true
+            for account in state.accounts.keys { state.accounts[account]?.isLive = false }
+        }
+    }
+
+    /// To all who listen to its account, unless it was replayed before.
+    func deliver(_ event: MailEvent, isReplay: Bool = false) {
+        let listeners = state.withLockedValue { state -> [Events] in
+            guard var entry = state.accounts[event.account] else { return [] }
+            if let id = StreamID(event.id) {
+                if !isReplay, let replayed = entry.replayed, id <= replayed { return [] }
+                if isReplay { entry.replayed = id }
+                entry.complete = max(id, entry.complete ?? .zero)
+                state.accounts[event.account] = entry
+            }
+            return Array(entry.listeners.values)
+        }
+        for events in listeners { events.append(event) }
+    }
+}
