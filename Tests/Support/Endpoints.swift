@@ -2,13 +2,17 @@ import Glibc
 
 /// The lines of `endpoints.env`.
 struct Endpoints {
-    private let path: String
+    let path: String
     private let values: [String: String]
 
     static func load() throws -> Endpoints {
         guard let path = getenv("XYNAP_ENDPOINTS").map({ String(cString: $0) }), !path.isEmpty else {
             throw TestStack.Missing.variable
         }
+        return try load(path: path)
+    }
+
+    static func load(path: String) throws -> Endpoints {
         guard let file = fopen(path, "r") else { throw TestStack.Missing.file(path) }
         defer { fclose(file) }
         var text: [UInt8] = []

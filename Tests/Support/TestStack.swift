@@ -20,6 +20,8 @@ public struct TestStack: Sendable {
         }
     }
 
+    /// The folder that holds `endpoints.env` and everything else of the stack.
+    public let state: String
     public let gatewayURL: String
     public let authURL: String
     public let adminURL: String
@@ -35,6 +37,11 @@ public struct TestStack: Sendable {
     public let smtpsPort: Int
     public let submissionPort: Int
     public let lmtpPort: Int
+    /// The mail ports behind Traefik.
+    public let gatewayIMAPSPort: Int
+    public let gatewaySMTPPort: Int
+    public let gatewaySMTPSPort: Int
+    public let gatewaySubmissionPort: Int
     public let dnsPort: Int
     /// The path of the certificate that signs the mail servers'.
     public let tlsCA: String
@@ -50,7 +57,11 @@ public struct TestStack: Sendable {
     /// The stack of this test run. Throws `Missing`.
     public static func load() throws -> TestStack { try TestStack(Endpoints.load()) }
 
+    /// Another stack than that of the test run, by its `endpoints.env`. Throws `Missing`.
+    public static func load(endpoints path: String) throws -> TestStack { try TestStack(Endpoints.load(path: path)) }
+
     private init(_ endpoints: Endpoints) throws {
+        state = endpoints.path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         gatewayURL = try endpoints.text("GATEWAY_URL")
         authURL = try endpoints.text("AUTH_URL")
         adminURL = try endpoints.text("ADMIN_URL")
@@ -65,6 +76,10 @@ public struct TestStack: Sendable {
         smtpsPort = try endpoints.number("SMTPS_PORT")
         submissionPort = try endpoints.number("SUBMISSION_PORT")
         lmtpPort = try endpoints.number("LMTP_PORT")
+        gatewayIMAPSPort = try endpoints.number("GATEWAY_IMAPS_PORT")
+        gatewaySMTPPort = try endpoints.number("GATEWAY_SMTP_PORT")
+        gatewaySMTPSPort = try endpoints.number("GATEWAY_SMTPS_PORT")
+        gatewaySubmissionPort = try endpoints.number("GATEWAY_SUBMISSION_PORT")
         dnsPort = try endpoints.number("DNS_PORT")
         tlsCA = try endpoints.text("TLS_CA")
         redisURL = try endpoints.text("REDIS_URL")

@@ -1,0 +1,228 @@
+import Foundation
+import NIOHTTP1
+import TestSupport
+import Testing
+
+/// Every route with every kind of caller, on what is theirs and on what is another customer's.
+@Suite(.timeLimit(.minutes(2))) struct TenancyTests {
+    /// What a route is about.
+    struct Subject: Sendable {
+        var domain = 999_999_999
+        var account = 999_999_999
+        var user = 999_999_999
+        var customer = 999_999_999
+        var email = "nobody@nowhere.test"
+    }
+
+    struct Route: Sendable, CustomStringConvertible {
+        let method: HTTPMethod
+        let path: @Sendable (Subject) -> String
+        var body: (@Sendable (Subject) -> JSON)?
+        /// Names its mailbox by `X-Mail-Account`.
+        var isWebmail = false
+        /// A member has no business here, not even with what is its own.
+        var isForAdmins = true
+
+        var description: String { "\(method) \(path(Subject()))" }
+
+        func call(_ client: Client, _ subject: Subject) async throws -> Reply {
+            try await client.reading(isWebmail ? subject.email : nil).send(method, path(subject), body?(subject))
+        }
+    }
+
+    static let routes: [Route] = [
+        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)" }, isForAdmins: false),
+        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)/accounts" }, isForAdmins: false),
+        Route(
+            method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/accounts" },
+            body: { _ in ["local_part": .string(unique("new")), "password": "a good password"] }),
+        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)/aliases" }, isForAdmins: false),
+        Route(
+            method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/aliases" },
+            body: { ["source": .string(unique("alias")), "destination": .string($0.email)] }),
+        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)" }, isForAdmins: false),
+        Route(method: .PATCH, path: { "/api/v1/mail/accounts/\($0.account)" }, body: { _ in ["quota_mb": 77] }),
+        Route(method: .GET, path: { "/api/v1/users/\($0.user)" }, isForAdmins: false),
+        Route(method: .GET, path: { _ in "/api/v1/mail/webmail/folders" }, isWebmail: true, isForAdmins: false),
+        Route(method: .GET, path: { _ in "/api/v1/mail/webmail/messages/INBOX" }, isWebmail: true, isForAdmins: false),
+        Route(
+            method: .GET, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1" }, isWebmail: true, isForAdmins: false),
+        Route(
+            method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1/flags" },
+            body: { _ in ["flags": ["\\Flagged"]] }, isWebmail: true, isForAdmins: false),
+        Route(
+            method: .POST, path: { _ in "/api/v1/mail/webmail/send" },
+            body: { ["to": [.string($0.email)], "subject": "To myself", "plain": "x"] }, isWebmail: true,
+            isForAdmins: false),
+        Route(
+            method: .POST, path: { _ in "/api/v1/auth/mail-token" }, body: { ["email": .string($0.email)] },
+            isForAdmins: false),
+    ]
+
+    /// Routes that would change what the other tests of this table need; foreign subjects only.
+    static let upheavals: [Route] = [
+        Route(method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)" }, body: { _ in ["password": "stolen it"] }),
+        Route(method: .POST, path: { "/api/v1/mail/accounts/\($0.account)/suspend" }),
+        Route(method: .POST, path: { "/api/v1/mail/accounts/\($0.account)/unsuspend" }),
+        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/suspend" }),
+        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/unsuspend" }),
+        Route(method: .GET, path: { "/api/v1/customers/\($0.customer)" }),
+        Route(
+            method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1/move" },
+            body: { _ in ["target": "Trash"] }, isWebmail: true),
+        Route(method: .DELETE, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1" }, isWebmail: true),
+        Route(method: .POST, path: { _ in "/api/v1/auth/revocations" }, body: { ["email": .string($0.email)] }),
+    ]
+
+    let platform: Platform
+    let tenant: Tenant
+    let alice: Mailbox
+    let admin: Client
+    let member: Client
+    let own: Subject
+
+    init() async throws {
+        platform = try Platform()
+        tenant = try await platform.newTenant()
+        alice = try await tenant.newMailbox("alice")
+        admin = try await tenant.newUser("admin").client
+        let user = try await tenant.newUser("member", accounts: [alice.email])
+        member = user.client
+        own = Subject(
+            domain: tenant.domainID, account: alice.id, user: user.id, customer: tenant.customerID, email: alice.email)
+        try #require(try await alice.send(to: alice.email, subject: "Mine").status == 202)
+        _ = try await alice.arrival(of: "Mine")
+    }
+
+    @Test func whatIsTheirsIsServed() async throws {
+        for route in Self.routes {
+            for (who, client) in [("hoster", platform.hoster), ("admin", admin)] {
+                let reply = try await route.call(client, own)
+                #expect((200..<300).contains(reply.status), "\(who): \(route) \(reply.text)")
+            }
+            for (who, client) in [("member", member), ("mailbox", alice.client)] {
+                let reply = try await route.call(client, own)
+                if route.isForAdmins {
+                    #expect(
+                        [403, 404].contains(reply.status) && reply.isCleanProblem, "\(who): \(route) \(reply.text)")
+                } else if route.isWebmail {
+                    #expect((200..<300).contains(reply.status), "\(who): \(route) \(reply.text)")
+                } else {
+                    #expect([200, 403, 404].contains(reply.status), "\(who): \(route) \(reply.text)")
+                }
+            }
+        }
+    }
+
+    @Test func whoHasNoGoodCredentialsIsServedNothing() async throws {
+        let stack = platform.stack
+        let unknown: [(String, Client.Credentials)] = [
+            ("nobody", .none), ("garbage", .bearer("garbage")), ("a wrong service token", .serviceToken("xs_garbage")),
+            ("an empty token", .bearer("")), ("a mail token", .bearer(try await alice.mailToken())),
+            ("a service token as bearer", .bearer(stack.serviceToken)), ("a password", .basic("a:b")),
+        ]
+        for route in Self.routes + Self.upheavals {
+            for (who, credentials) in unknown {
+                let reply = try await route.call(platform.stranger.with(credentials), own)
+                #expect(
+                    reply.status == 401 && reply.headers["www-authenticate"] != nil && reply.isCleanProblem,
+                    "\(who): \(route) \(reply.status) \(reply.text)")
+            }
+            let both = platform.stranger.with(.both(serviceToken: stack.serviceToken, bearer: alice.accessToken))
+            let reply = try await route.call(both, own)
+            #expect(reply.status == 400 && reply.code == "ambiguous_credentials", "\(route) \(reply.text)")
+        }
+    }
+
+    @Test func whatIsAnothersDoesNotExist() async throws {
+        let neighbour = try await platform.newTenant()
+        let carol = try await neighbour.newMailbox("carol")
+        let user = try await neighbour.newUser("member", accounts: [carol.email])
+        let foreign = Subject(
+            domain: neighbour.domainID, account: carol.id, user: user.id, customer: neighbour.customerID,
+            email: carol.email)
+        for route in Self.routes + Self.upheavals {
+            for (who, client) in [("admin", admin), ("member", member), ("mailbox", alice.client)] {
+                let reply = try await route.call(client, foreign)
+                let nothing = try await route.call(client, Subject())
+                #expect([403, 404].contains(reply.status), "\(who): \(route) \(reply.text)")
+                #expect(reply.status == nothing.status, "\(who): \(route) tells that it exists")
+                #expect(
+                    told(reply, of: foreign) == told(nothing, of: Subject()), "\(who): \(route) tells that it exists")
+                #expect(reply.isCleanProblem, "\(who): \(route) \(reply.text)")
+            }
+        }
+        try await expectUntouched(carol, neighbour)
+    }
+
+    /// What a reply says, without what differs between any two requests.
+    private func told(_ reply: Reply, of subject: Subject) -> String {
+        let body = (try? String(decoding: reply.json.without("request_id").data, as: UTF8.self)) ?? ""
+        return [subject.domain, subject.account, subject.user, subject.customer].reduce(body) {
+            $0.replacing("\($1)", with: "ID")
+        }.replacing(subject.email, with: "EMAIL")
+    }
+
+    private func expectUntouched(_ mailbox: Mailbox, _ tenant: Tenant) async throws {
+        let account = try await platform.hoster.get(mailbox.accountRoute()).json(200)
+        #expect(account["status"] == "active" && account["quota_mb"] == 64)
+        #expect(try await mailbox.canLogInToIMAP(.password(mailbox.password)))
+        #expect(try await mailbox.client.get("/api/v1/mail/webmail/folders").status == 200)
+        let domain = try await platform.hoster.get("/api/v1/mail/domains/\(tenant.domainID)").json(200)
+        #expect(domain["accounts"] == 1 && domain["aliases"] == 0 && domain["status"] == "active")
+        #expect(try await mailbox.messages()["total"] == 0)
+    }
+
+    @Test func listsHoldWhatIsTheirsAlone() async throws {
+        let neighbour = try await platform.newTenant()
+        for (who, client) in [("admin", admin), ("member", member), ("mailbox", alice.client)] {
+            let domains = try await client.get("/api/v1/mail/domains?per_page=200")
+            let named = domains.json["items"].items.compactMap { $0["domain"].string }
+            #expect(Set(named).isSubset(of: [tenant.domain]), "\(who)")
+            let foreign = try await client.get("/api/v1/mail/domains?customer_id=\(neighbour.customerID)")
+            #expect(foreign.status >= 400 || foreign.json["items"] == [], "\(who)")
+            let users = try await client.get("/api/v1/users?per_page=200")
+            let customers = Set(users.json["items"].items.compactMap { $0["customer_id"].int })
+            #expect(customers.isSubset(of: [tenant.customerID]), "\(who)")
+        }
+        #expect(try await admin.get("/api/v1/mail/domains").json(200)["total"] == 1)
+        let accounts = try await admin.get("/api/v1/mail/domains/\(tenant.domainID)/accounts").json(200)
+        #expect(accounts["items"].items.compactMap { $0["email"].string } == [alice.email])
+    }
+
+    @Test func anAdminGivesNobodyAMailboxOfAnother() async throws {
+        let carol = try await platform.newTenant().newMailbox("carol")
+        let reply = try await admin.post(
+            "/api/v1/users",
+            [
+                "email": .string("\(unique("thief"))@people.test"), "password": "a good password", "role": "member",
+                "accounts": [.string(carol.email)],
+            ])
+        #expect(reply.status == 422 && reply.faultyFields.first?.hasPrefix("accounts") == true, "\(reply.text)")
+    }
+
+    @Test func aServiceTokenDoesWhatItsScopesSay() async throws {
+        let made = try await platform.hoster.post(
+            "/api/v1/service-tokens", ["name": .string(unique("reader")), "scopes": ["mail:read"]]
+        ).json(201)
+        let id = try #require(made["id"].int), secret = try #require(made["token"].string)
+        #expect(secret.hasPrefix("xs_"))
+        let reader = platform.stranger.with(.serviceToken(secret))
+        #expect(try await reader.get("/api/v1/mail/domains/\(tenant.domainID)").status == 200)
+        #expect(try await reader.reading(alice.email).get("/api/v1/mail/webmail/folders").status == 200)
+        for (path, body): (String, JSON) in [
+            ("/api/v1/mail/domains", ["domain": "x.test", "customer_id": .int(tenant.customerID)]),
+            ("/api/v1/mail/accounts/\(alice.id)/suspend", [:]), ("/api/v1/customers", ["name": "x"]),
+            ("/api/v1/service-tokens", ["name": "x", "scopes": ["*"]]),
+        ] {
+            let reply = try await reader.post(path, body == [:] ? nil : body)
+            #expect(reply.status == 403 && reply.isCleanProblem, "\(path) \(reply.text)")
+        }
+        let shown = try await platform.hoster.get("/api/v1/service-tokens?per_page=200")
+        #expect(!shown.text.contains(secret), "shown once only")
+        #expect(try await platform.hoster.delete("/api/v1/service-tokens/\(id)").status == 204)
+        try await eventually(within: .seconds(7), "a deleted token counts no more") {
+            try await reader.get("/api/v1/mail/domains/\(tenant.domainID)").status == 401
+        }
+    }
+}
