@@ -143,6 +143,8 @@ let package = Package(
         tests("MIMETests", ["MIME"]),
         tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
+        tests("AdminAPITests", ["AdminAPI", "MailModel"]),
+        tests("Live", ["TestSupport", "IMAP", nioCore, httpClient]),
 
         .executableTarget(
             name: "Bench",

@@ -11,7 +11,14 @@ import ServiceLifecycle
 final class SessionEnder: Service {
     private let doveadm: Doveadm?
     private let logger: Logger
-    private let pending = NIOLockedValueBox<Set<String>>([])
+    private let state = NIOLockedValueBox(State())
+    private struct State {
+        /// Mailboxes whose sessions are to be ended.
+        var pending: Set<String> = []
+        /// The revocations acted upon: the feed tells of each more than once, and whoever logged in anew meanwhile stays.
+        var done: Set<Int64> = []
+    }
+
     private let kicks = Counter(label: "dovecot_kicks_total")
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
@@ -25,19 +32,23 @@ final class SessionEnder: Service {
 
     /// Takes note of revocations; the sessions end shortly after.
     func end(_ revocations: [Revocation]) {
-        let horizon = Timestamp.now() - 3_600_000
+        guard doveadm != nil else { return }
         // Older ones come when the ledger is read at start: no session they meant can be alive with its token. Which
         // connections used the tokens of one user or one login Dovecot does not tell; those are refused from now on.
-        let emails = revocations.filter { $0.kind == .account && $0.at > horizon }.map(\.value)
-        guard doveadm != nil, !emails.isEmpty else { return }
-        pending.withLockedValue { $0.formUnion(emails) }
+        let horizon = Timestamp.now() - 3_600_000
+        state.withLockedValue { state in
+            if state.done.count > 100_000 { state.done.removeAll() }
+            for revocation in revocations where revocation.kind == .account && revocation.at > horizon {
+                if state.done.insert(revocation.id).inserted { state.pending.insert(revocation.value) }
+            }
+        }
         waker.yield()
     }
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
             for await _ in self.wake {
-                while !Task.isCancelled, let email = self.pending.withLockedValue({ $0.popFirst() }) {
+                while !Task.isCancelled, let email = self.state.withLockedValue({ $0.pending.popFirst() }) {
                     await self.kick(email)
                 }
             }
@@ -50,7 +61,7 @@ final class SessionEnder: Service {
             kicks.increment()
         } catch Doveadm.Failed.away {
             logger.warning("Dovecot away, sessions not ended yet", metadata: ["account": "\(email)"])
-            pending.withLockedValue { _ = $0.insert(email) }
+            state.withLockedValue { _ = $0.pending.insert(email) }
             try? await Task.sleep(for: .milliseconds(500))
         } catch {
             logger.error("Dovecot sessions not ended", metadata: ["account": "\(email)", "error": "\(error)"])
