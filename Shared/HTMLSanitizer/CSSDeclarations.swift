@@ -39,8 +39,9 @@ enum CSSDeclarations {
         case .bang: "!"
         case .closeParenthesis: ")"
         case .ident(let name): isWord(name) ? name : nil
-        case .hash(let digits): digits.utf8.count <= 8 && digits.allSatisfy(\.isHexDigit) && isWord(digits)
-            ? "#" + digits : nil
+        case .hash(let digits):
+            digits.utf8.count <= 8 && digits.allSatisfy(\.isHexDigit) && isWord(digits)
+                ? "#" + digits : nil
         // A negative margin could lay a mail over what stands around it.
         case .number(let text): property.hasPrefix("margin") && text.hasPrefix("-") ? nil : text
         case .string(let text): isFontName(text) ? "'\(text)'" : nil

@@ -4,7 +4,7 @@ import CBoundedGumbo
 enum HTMLTree {
     /// Memory and processor time that one document may take; a mail of 1 MB needs some 40 MB and 70 ms.
     private static let mostBytes = 128 << 20
-    private static let mostMilliseconds = 1500
+    private static let mostMilliseconds = 500
     private static let longestInput = 8 << 20
 
     /// Calls `body` with the document's `<body>`; nil when the markup goes beyond the limits.

@@ -79,7 +79,9 @@ extension HTMLSanitizer {
             default: return nil
             }
         }
-        if lower.hasPrefix("www."), text.dropFirst(4).contains("."), case .web(let url) = URLReference("https://" + text) {
+        if lower.hasPrefix("www."), text.dropFirst(4).contains("."),
+            case .web(let url) = URLReference("https://" + text)
+        {
             return url
         }
         let halves = text.split(separator: "@", omittingEmptySubsequences: false)

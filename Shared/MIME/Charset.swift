@@ -70,7 +70,8 @@ enum Charset {
             var from = source.baseAddress?.assumingMemoryBound(to: CChar.self)
             var left = source.count
             while left > 0 {
-                let outcome = buffer.withUnsafeMutableBufferPointer { target -> (converted: Int, error: Int32, count: Int) in
+                let outcome = buffer.withUnsafeMutableBufferPointer {
+                    target -> (converted: Int, error: Int32, count: Int) in
                     var to = target.baseAddress
                     var room = target.count
                     let converted = iconv(converter, &from, &left, &to, &room)

@@ -21,9 +21,11 @@ public struct MIMEHeader: Sendable, Hashable {
     /// Decodes the raw value of an unstructured header, such as the subject of an IMAP ENVELOPE (RFC 2047 §6).
     public static func decode(_ raw: [UInt8]) -> String {
         let value = unfold(raw)
-        let isPlain = value.allSatisfy { $0 < 0x80 } && !value.indices.dropLast().contains {
-            value[$0] == UInt8(ascii: "=") && value[$0 + 1] == UInt8(ascii: "?")
-        }
+        let isPlain =
+            value.allSatisfy { $0 < 0x80 }
+            && !value.indices.dropLast().contains {
+                value[$0] == UInt8(ascii: "=") && value[$0 + 1] == UInt8(ascii: "?")
+            }
         guard !isPlain else { return String(decoding: value, as: UTF8.self) }
         let decoded = GMime.withParserOptions { options in
             value.withCStringReplacingNUL { GMime.take(g_mime_utils_header_decode_text(options, $0)) }

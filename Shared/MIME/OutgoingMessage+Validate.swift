@@ -63,12 +63,14 @@ extension OutgoingMessage {
     static func mediaType(_ text: String) -> (type: String, subtype: String) {
         let halves = text.lowercased().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         let marks = Set("!#$&^_.+-".utf8)
-        let areTokens = halves.count == 2 && halves.allSatisfy { half in
-            (1...100).contains(half.utf8.count)
-                && half.utf8.allSatisfy {
-                    (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || marks.contains($0)
-                }
-        }
+        let areTokens =
+            halves.count == 2
+            && halves.allSatisfy { half in
+                (1...100).contains(half.utf8.count)
+                    && half.utf8.allSatisfy {
+                        (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || marks.contains($0)
+                    }
+            }
         guard areTokens, halves[0] != "multipart", halves[0] != "message" || halves[1] == "rfc822" else {
             return ("application", "octet-stream")
         }

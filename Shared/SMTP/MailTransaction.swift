@@ -50,7 +50,9 @@ struct MailTransaction {
         switch phase {
         case .mail:
             if !reply.isPositive { refusedMail = reply }
-            if !isPipelined, let refusedMail { return .failed(.refused(.mail, refusedMail, recipients: []), needsReset: true) }
+            if !isPipelined, let refusedMail {
+                return .failed(.refused(.mail, refusedMail, recipients: []), needsReset: true)
+            }
             phase = .recipients
             return isPipelined ? nil : .send([recipientCommands[0]])
         case .recipients:

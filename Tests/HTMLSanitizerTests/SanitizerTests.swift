@@ -10,10 +10,16 @@ struct SanitizerTests {
         arguments: [
             ("<p>Grüße &amp; <b>mehr</b></p>", "<p>Grüße &amp; <b>mehr</b></p>"),
             ("a < b", "a &lt; b"),
-            ("<table width=\"100%\"><tr><td align=center bgcolor=#fff>x", "<table width=\"100%\"><tbody><tr><td align=\"center\" bgcolor=\"#fff\">x</td></tr></tbody></table>"),
+            (
+                "<table width=\"100%\"><tr><td align=center bgcolor=#fff>x",
+                "<table width=\"100%\"><tbody><tr><td align=\"center\" bgcolor=\"#fff\">x</td></tr></tbody></table>"
+            ),
             ("<form>kept</form><o:p>kept</o:p>", "keptkept"),
             ("<head><title>t</title></head><p>x", "<p>x</p>"),
-            ("<p style='COLOR:Red; margin:0 AUTO!important; mso-x:1'>x", "<p style=\"color: red; margin: 0 auto!important\">x</p>"),
+            (
+                "<p style='COLOR:Red; margin:0 AUTO!important; mso-x:1'>x",
+                "<p style=\"color: red; margin: 0 auto!important\">x</p>"
+            ),
             ("<p style=\"font:12px/1.5 'Segoe UI',Arial\">x", "<p style=\"font: 12px/1.5 'Segoe UI',arial\">x</p>"),
             ("<p style='background:rgb(1, 2,3) none'>x", "<p style=\"background: rgb(1, 2,3) none\">x</p>"),
             ("<p id=a class='b c'>x", "<p id=\"m-a\" class=\"m-b m-c\">x</p>"),
@@ -28,7 +34,9 @@ struct SanitizerTests {
     @Test("Links open apart, with their scheme written anew")
     func links() {
         let rest = "rel=\"noopener noreferrer nofollow\" target=\"_blank\""
-        #expect(clean("<a href=' HTTPS://example.com/?a=1&amp;b=2 '>x</a>") == "<a href=\"https://example.com/?a=1&amp;b=2\" \(rest)>x</a>")
+        #expect(
+            clean("<a href=' HTTPS://example.com/?a=1&amp;b=2 '>x</a>")
+                == "<a href=\"https://example.com/?a=1&amp;b=2\" \(rest)>x</a>")
         #expect(clean("<a href=mailto:a@b.c>x</a>") == "<a href=\"mailto:a@b.c\" \(rest)>x</a>")
         #expect(clean("<a href=#top target=_self>x</a>") == "<a href=\"#m-top\" \(rest)>x</a>")
         #expect(clean("<a href=page.html>x</a>") == "<a \(rest)>x</a>")
@@ -55,7 +63,9 @@ struct SanitizerTests {
 
     @Test("Too much markup leaves its text")
     func simplified() {
-        let html = "<b>start</b>" + (0..<60_000).map { "<font size=\($0)>" }.joined() + String(repeating: "<p>x", count: 100_000)
+        let html =
+            "<b>start</b>" + (0..<60_000).map { "<font size=\($0)>" }.joined()
+            + String(repeating: "<p>x", count: 100_000)
         let result = HTMLSanitizer().sanitize(html)
         #expect(result.isSimplified)
         #expect(result.html.contains("start"))
@@ -64,11 +74,15 @@ struct SanitizerTests {
 
     @Test("Plain text to HTML")
     func plainToHTML() {
-        let html = HTMLSanitizer.plainToHTML("See <https://example.com/a?b=1&c=(d)>.\r\n  mail a.b@example.com, www.example.com!")
+        let html = HTMLSanitizer.plainToHTML(
+            "See <https://example.com/a?b=1&c=(d)>.\r\n  mail a.b@example.com, www.example.com!")
         #expect(html.contains("href=\"https://example.com/a?b=1&amp;c=%28d%29\""))
-        #expect(html.contains(">https://example.com/a?b=1&amp;c=(d)</a>&gt;.\n  mail <a href=\"mailto:a.b@example.com\""))
+        #expect(
+            html.contains(">https://example.com/a?b=1&amp;c=(d)</a>&gt;.\n  mail <a href=\"mailto:a.b@example.com\""))
         #expect(html.contains(">www.example.com</a>!"))
-        #expect(HTMLSanitizer.plainToHTML("a@b javascript:x") == "<div style=\"white-space: pre-wrap\">a@b javascript:x</div>")
+        #expect(
+            HTMLSanitizer.plainToHTML("a@b javascript:x")
+                == "<div style=\"white-space: pre-wrap\">a@b javascript:x</div>")
     }
 
     @Test("HTML to text")

@@ -3,7 +3,9 @@ import Testing
 
 @Suite("Bodies")
 struct BodyTests {
-    private func text(_ bytes: [UInt8], _ encoding: String = "8bit", charset: String? = nil, format: String? = nil)
+    private func text(
+        _ bytes: [UInt8], _ encoding: String = "8bit", charset: String? = nil, format: String? = nil
+    )
         -> String
     {
         let pairs = [("charset", charset), ("format", format)].compactMap { name, value in
@@ -17,7 +19,8 @@ struct BodyTests {
         #expect(MIMEBody.data(Array("SGFsbG8=".utf8), transferEncoding: "BASE64") == Array("Hallo".utf8))
         #expect(MIMEBody.data(Array("SGFs\r\nbG8".utf8), transferEncoding: "base64").starts(with: Array("Hal".utf8)))
         #expect(MIMEBody.data(Array("a=3Db=\r\nc".utf8), transferEncoding: "quoted-printable") == Array("a=bc".utf8))
-        #expect(MIMEBody.data(Array("a=ZZ=".utf8), transferEncoding: "quoted-printable").starts(with: Array("a=ZZ".utf8)))
+        #expect(
+            MIMEBody.data(Array("a=ZZ=".utf8), transferEncoding: "quoted-printable").starts(with: Array("a=ZZ".utf8)))
         #expect(MIMEBody.data([0, 1], transferEncoding: "binary") == [0, 1])
         #expect(MIMEBody.data([], transferEncoding: "base64") == [])
         #expect(MIMEBody.data([0xff, 0xfe], transferEncoding: "nonsense") == [0xff, 0xfe])

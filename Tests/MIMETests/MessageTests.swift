@@ -119,7 +119,8 @@ struct MessageTests {
         let enclosed = String(repeating: "Content-Type: message/rfc822\n\n", count: 5000)
         #expect(try parse(enclosed + "Subject: x\n\ny").subject == "")
         let many = String(repeating: "--b\n\nx\n", count: 20_000)
-        guard case .multipart(let parts) = try parse("Content-Type: multipart/mixed; boundary=b\n\n" + many).body.content
+        guard
+            case .multipart(let parts) = try parse("Content-Type: multipart/mixed; boundary=b\n\n" + many).body.content
         else { throw MIMEError.noMessage }
         #expect(parts.count < 1000)
         var limits = MIMEMessage.Limits()

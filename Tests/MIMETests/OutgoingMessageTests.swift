@@ -44,7 +44,8 @@ struct OutgoingMessageTests {
         #expect(read.attachments.map(\.filename) == ["logo.png", "Übersicht \"1\".pdf", "mail.eml", "x"])
         #expect(read.attachments.map(\.contentID) == ["logo@example.com", nil, nil, nil])
         #expect(read.attachments.last?.mediaType == "application/octet-stream")
-        guard case .data(let content) = read.attachments[1].content, case .message(let inner) = read.attachments[2].content
+        guard case .data(let content) = read.attachments[1].content,
+            case .message(let inner) = read.attachments[2].content
         else { throw MIMEError.noMessage }
         #expect(content == binary && inner.subject == "in" && inner.plain == "hi\n")
     }
@@ -86,7 +87,8 @@ struct OutgoingMessageTests {
         let edits: [@Sendable (inout OutgoingMessage) -> Void] = [
             { $0.subject = "a" + evil }, { $0.from.name = evil }, { $0.from.address = "a@b.c" + evil },
             { $0.to[0].address = evil }, { $0.cc[0].name = evil }, { $0.messageID = "a@b" + evil },
-            { $0.inReplyTo = evil }, { $0.references = [evil] }, { $0.headers = [MIMEHeader(name: "X-A", value: evil)] },
+            { $0.inReplyTo = evil }, { $0.references = [evil] },
+            { $0.headers = [MIMEHeader(name: "X-A", value: evil)] },
             { $0.headers = [MIMEHeader(name: "X" + evil, value: "")] },
             { $0.attachments = [.init(filename: evil, contentType: "a/b", content: [])] },
             { $0.attachments = [.init(filename: "a", contentType: "a/b", contentID: evil, content: [])] },

@@ -22,8 +22,10 @@ struct CommandTests {
 
     @Test(
         "No argument can hold a second command",
-        arguments: ["a@b.c\r\nDATA", "a@b.c\n", "a@b.c\0", "a@b.c> SIZE=1", "a b@c", "<a@b.c>", "a@b@c", "a", "@b", "a@",
-            "a@b.c,d@e.f", "\"a\"@b.c", "@x:a@b.c"])
+        arguments: [
+            "a@b.c\r\nDATA", "a@b.c\n", "a@b.c\0", "a@b.c> SIZE=1", "a b@c", "<a@b.c>", "a@b@c", "a", "@b", "a@",
+            "a@b.c,d@e.f", "\"a\"@b.c", "@x:a@b.c",
+        ])
     func injection(address: String) {
         #expect(throws: SMTPError.self) { try SMTPCommand.recipient(address) }
         #expect(throws: SMTPError.self) { try SMTPCommand.mail(address, size: nil, is8Bit: false, isUTF8: false) }
@@ -34,7 +36,9 @@ struct CommandTests {
 
     @Test("Base64 in both directions (RFC 4648 §10)")
     func base64() {
-        let pairs = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")]
+        let pairs = [
+            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy"),
+        ]
         for (plain, encoded) in pairs {
             #expect(Base64.encode(Array(plain.utf8)) == encoded)
             #expect(Base64.decode(encoded) == Array(plain.utf8))

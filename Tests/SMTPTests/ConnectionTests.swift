@@ -37,7 +37,9 @@ struct ConnectionTests {
         } catch { return error as? SMTPError }
     }
 
-    private func trust() throws -> SMTPTLS { try SMTPTLS(certificateAuthority: Array(TestCertificate.certificate.utf8)) }
+    private func trust() throws -> SMTPTLS {
+        try SMTPTLS(certificateAuthority: Array(TestCertificate.certificate.utf8))
+    }
 
     private let envelope = Envelope(sender: "a@x.y", recipients: ["b@x.y"])
 
@@ -111,7 +113,9 @@ struct ConnectionTests {
     @Test("STARTTLS is never skipped, and nothing is taken over from before it (RFC 3207 §4.2)")
     func stripping() async throws {
         let stripped = [Turn("EHLO", "250-me\r\n250 AUTH PLAIN")]
-        #expect(await failure { _ = try await connect(stripped, security: .startTLS, tls: trust()) } == .startTLSUnavailable)
+        #expect(
+            await failure { _ = try await connect(stripped, security: .startTLS, tls: trust()) } == .startTLSUnavailable
+        )
         let injected = [hello, Turn("STARTTLS", "220 go\r\n250 injected")]
         let error = await failure { _ = try await connect(injected, security: .startTLS, tls: trust()) }
         guard case .protocolViolation? = error else {
@@ -125,7 +129,9 @@ struct ConnectionTests {
         #expect(await failure { _ = try await connect([], greeting: nil) } == .timeout(.greeting))
         #expect(await failure { _ = try await connect([Turn("EHLO", nil)]) } == .timeout(.ehlo))
         #expect(await failure { _ = try await connect([]) } == .closed(.ehlo))
-        #expect(await failure { _ = try await connect([], greeting: "SSH-2.0") } == .protocolViolation("the reply has no code"))
+        #expect(
+            await failure { _ = try await connect([], greeting: "SSH-2.0") }
+                == .protocolViolation("the reply has no code"))
         let busy = await failure { _ = try await connect([], greeting: "421 4.3.2 busy") }
         #expect(busy?.isTransient == true)
         let hanging = try await connect([hello, Turn("MAIL", "250 ok"), Turn("RCPT", "250 ok"), Turn("DATA", "354 go")])

@@ -19,7 +19,9 @@ struct DialogServer {
     let port: Int
     private let channel: any Channel
 
-    static func start(_ turns: [Turn], greeting: String? = "220 ready", isTLS: Bool = false) async throws -> DialogServer {
+    static func start(
+        _ turns: [Turn], greeting: String? = "220 ready", isTLS: Bool = false
+    ) async throws -> DialogServer {
         let tls = try serverContext()
         let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .childChannelInitializer { channel in
@@ -40,7 +42,8 @@ struct DialogServer {
         let certificate = try NIOSSLCertificate(bytes: Array(TestCertificate.certificate.utf8), format: .pem)
         let key = try NIOSSLPrivateKey(bytes: Array(TestCertificate.key.utf8), format: .pem)
         return try NIOSSLContext(
-            configuration: .makeServerConfiguration(certificateChain: [.certificate(certificate)], privateKey: .privateKey(key)))
+            configuration: .makeServerConfiguration(
+                certificateChain: [.certificate(certificate)], privateKey: .privateKey(key)))
     }
 }
 

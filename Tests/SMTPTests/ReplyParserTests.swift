@@ -45,7 +45,9 @@ struct ReplyParserTests {
 
     @Test(
         "What is no reply is a violation",
-        arguments: ["abc\r\n", "25\r\n", "\r\n", "2500 x\r\n", "250_x\r\n", "100 x\r\n", "600 x\r\n", "250-a\r\n251 b\r\n"])
+        arguments: [
+            "abc\r\n", "25\r\n", "\r\n", "2500 x\r\n", "250_x\r\n", "100 x\r\n", "600 x\r\n", "250-a\r\n251 b\r\n",
+        ])
     func violations(text: String) {
         var parser = SMTPReplyParser()
         #expect(throws: SMTPError.self) { try parser.feed(Array(text.utf8)) }

@@ -106,6 +106,8 @@ struct TransactionTests {
         let full = capabilities("SIZE 0", "8BITMIME", "SMTPUTF8")
         guard case .send(let commands) = try MailTransaction(international, message: [0xc3], capabilities: full).start
         else { return }
-        #expect(String(decoding: commands[0].bytes, as: UTF8.self) == "MAIL FROM:<jörg@x.y> SIZE=1 BODY=8BITMIME SMTPUTF8\r\n")
+        #expect(
+            String(decoding: commands[0].bytes, as: UTF8.self)
+                == "MAIL FROM:<jörg@x.y> SIZE=1 BODY=8BITMIME SMTPUTF8\r\n")
     }
 }
