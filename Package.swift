@@ -124,7 +124,7 @@ let package = Package(
         service("auth-server", "AuthServer", [httpClient, nioHTTP1]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1]),
         service("webmail-proxy", "WebmailProxy", ["IMAP", "SMTP", "MIME", "HTMLSanitizer", nioPosix]),
-        service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "WebSockets", nioPosix]),
+        service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "Redis", "WebSockets", nioSSL]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
@@ -144,6 +144,7 @@ let package = Package(
         tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
         tests("AdminAPITests", ["AdminAPI", "MailModel"]),
+        tests("MailWatcherTests", ["MailWatcher", "Credentials", "IMAP", "MailModel", nioCore]),
         tests("Live", ["TestSupport", "IMAP", nioCore, httpClient]),
 
         .executableTarget(

@@ -1,1 +1,57 @@
-@main struct MailWatcher { static func main() {} }
+import Credentials
+import HTTPService
+import MailModel
+import Platform
+import Redis
+import Storage
+import WebSockets
+
+/// Tells clients what happens in their mailboxes, the moment it happens.
+@main struct MailWatcher: ServiceProgram {
+    static let name = "mail-watcher"
+    static let defaultPort = 8084
+    static let openAPI = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
+
+    static func assemble(_ service: ServiceAssembly, settings: WatchSettings) async throws {
+        let logger = service.logger
+        let instance = Instance.name()
+        let subscribers = Subscribers(capacity: settings.subscribers)
+        let (revoked, revoke) = AsyncStream<Watchlist.Revoked>.makeStream(bufferingPolicy: .bufferingNewest(10_000))
+        let keys = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: logger)
+        let platform = try Platform(service, settings: settings.platform, keys: keys) { revocations in
+            subscribers.revoke(revocations)
+            for revocation in revocations where revocation.kind == .account {
+                revoke.yield((revocation.value.lowercased(), revocation.notBefore))
+            }
+        }
+        let redis = RedisClient(try Redis.Configuration(url: settings.platform.redisURL), logger: logger)
+        let feed = EventFeed(bus: platform.bus, subscribers: subscribers)
+        let tokens = MailTokenSource(authURL: settings.authURL, serviceToken: settings.serviceToken)
+        let announcer = Announcer(bus: platform.bus, subscribers: subscribers, logger: logger)
+        let accounts = platform.database.accounts
+        let memory = WatchMemory(redis: redis, bus: platform.bus, logger: logger)
+        let watchlist = Watchlist(
+            subscribers: subscribers, linger: settings.linger,
+            leases: Leases(bus: platform.bus, holder: instance, logger: logger), revoked: revoked,
+            allAccounts: settings.watchesAll ? accounts.activeEmails : nil, logger: logger
+        ) { account in
+            MailboxWatch(
+                account: account, server: settings.imap, reconcileEvery: settings.reconcileEvery, tokens: tokens,
+                announcer: announcer, memory: memory, logger: logger)
+        }
+        let tickets = Tickets(redis: redis)
+        let streams = EventStreams(
+            platform: platform, subscribers: subscribers, feed: feed, watchlist: watchlist, queue: settings.queue)
+
+        // Ended in the reverse order: the listeners, then what they hear, then the watches.
+        service.run(watchlist)
+        service.run(feed)
+        service.run(subscribers)
+        service.serverBuilder = .http1WithWebSockets()
+
+        EventRoutes(audience: Audience(platform: platform, tickets: tickets), tickets: tickets, streams: streams)
+            .add(to: service.router)
+        StatusRoutes(platform: platform, watchlist: watchlist, subscribers: subscribers, instance: instance)
+            .add(to: service.router)
+    }
+}

@@ -1,0 +1,23 @@
+import FoundationEssentials
+import MailModel
+import NIOCore
+
+/// Events as clients see them.
+enum EventJSON {
+    static func buffer(_ event: MailEvent) throws -> ByteBuffer { ByteBuffer(bytes: try JSONEncoder().encode(event)) }
+
+    /// One event of a stream. JSON holds no line end, so one `data` line takes it.
+    static func serverSent(_ event: MailEvent) throws -> ByteBuffer {
+        var buffer = ByteBuffer(string: "event: \(event.type)\n")
+        if !event.id.isEmpty { buffer.writeString("id: \(event.id)\n") }
+        buffer.writeString("data: ")
+        buffer.writeBytes(try JSONEncoder().encode(event))
+        buffer.writeString("\n\n")
+        return buffer
+    }
+
+    /// What is said last to a session that was revoked: one event, of its first account.
+    static func revoked(_ subscriber: Subscriber) -> MailEvent {
+        MailEvent(account: subscriber.accounts.first ?? "", at: Timestamp.now(), kind: .sessionRevoked)
+    }
+}

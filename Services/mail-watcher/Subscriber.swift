@@ -1,0 +1,19 @@
+import Credentials
+import MailModel
+
+/// Who listens to which mailboxes, after the credentials were checked.
+struct Subscriber: Sendable, Equatable {
+    enum Identity: Sendable, Equatable {
+        case person(AccessToken)
+        case platform(Caller.Platform)
+    }
+
+    let identity: Identity
+    /// By address, in lower case.
+    let accounts: [String]
+
+    /// Milliseconds since 1970 at which the credentials end; nil for service tokens.
+    var expires: Int64? {
+        if case .person(let token) = identity { token.exp * 1000 } else { nil }
+    }
+}

@@ -1,0 +1,54 @@
+import HTTPService
+import IMAP
+import NIOCore
+import NIOSSL
+import Platform
+
+/// What mail-watcher can be told from outside.
+struct WatchSettings: ServiceSettings {
+    let platform: PlatformSettings
+    let jwksURL: String
+    let authURL: String
+    let serviceToken: String
+    let imap: IMAPConfiguration
+    /// Watch every active mailbox, not only those with a subscriber.
+    let watchesAll: Bool
+    /// How much longer than its last subscriber a mailbox is watched.
+    let linger: Duration
+    let reconcileEvery: Duration
+    let subscribers: Int
+    let queue: Int
+
+    init(_ read: SettingsReader) {
+        platform = PlatformSettings(read)
+        jwksURL = read.string("jwks.url", "Where auth-server publishes the keys of its tokens")
+        authURL = read.string("auth.url", "Base URL of auth-server, asked for mail tokens")
+        serviceToken = read.secret("service.token", "Our service token (xs_…), with the scope auth:mail-token")
+        imap = Self.imap(read)
+        watchesAll = read.choice(
+            "watch", of: ["subscribed", "all"], default: "subscribed", "Which mailboxes are watched") == "all"
+        linger = read.duration(
+            "watch.linger", default: .seconds(300), "How much longer than its last subscriber a mailbox is watched")
+        reconcileEvery = read.duration(
+            "watch.reconcile", default: .seconds(20), "How often a mailbox is looked at though nothing was heard of it")
+        subscribers = read.int(
+            "events.subscribers", default: 20_000, in: 1...1_000_000, "WebSockets and event streams open at once")
+        queue = read.int(
+            "events.queue", default: 256, in: 8...65_536, "Events queued for a slow reader before it must list again")
+    }
+
+    private static func imap(_ read: SettingsReader) -> IMAPConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let file = read.optionalString("tls.ca.file", "Certificates (PEM) that IMAP servers are verified with") {
+            tls.trustRoots = .file(file)
+        }
+        let security = read.choice(
+            "imap.security", of: ["plain", "tls", "starttls"], default: "tls", "How the connection to IMAP is protected")
+        // A hung server is noticed by the look after `watch.reconcile`, which waits this long at most: within 30 s.
+        return IMAPConfiguration(
+            host: read.string("imap.host", default: "127.0.0.1", "Host of the IMAP server"),
+            port: read.int("imap.port", default: 993, in: 1...65_535, "Port of the IMAP server"),
+            security: IMAPConfiguration.Security(rawValue: security) ?? .tls, tls: tls, connectTimeout: .seconds(3),
+            commandTimeout: .seconds(8), commandLimit: .seconds(60))
+    }
+}

@@ -1,0 +1,83 @@
+import MailModel
+import Testing
+
+@testable import MailWatcher
+
+/// The bounded queue between the events and one client.
+struct ListenerTests {
+    static func listener(_ accounts: [String] = ["a@example.com"], capacity: Int = 3) -> Listener {
+        let platform = Caller.Platform(tokenID: 1, name: "test", scopes: ["*"])
+        return Listener(Subscriber(identity: .platform(platform), accounts: accounts), capacity: capacity)
+    }
+
+    static func event(_ id: String, _ account: String = "a@example.com") -> MailEvent {
+        MailEvent(id: id, account: account, at: 0, kind: .folderUpdate(folder: "INBOX", unseen: 0, exists: 0))
+    }
+
+    @Test("events come in order, once each")
+    func once() {
+        let listener = Self.listener()
+        listener.replayed(Self.event("5-0"))
+        for id in ["4-0", "5-0", "5-1", "5-1"] { listener.offer(Self.event(id)) }
+        #expect(listener.pop() == .event(Self.event("5-1")))
+        #expect(listener.pop() == nil)
+    }
+
+    @Test("what it does not listen to is not heard")
+    func foreign() {
+        let listener = Self.listener()
+        listener.offer(Self.event("1-0", "b@example.com"))
+        #expect(listener.pop() == nil)
+    }
+
+    @Test("a slow reader gets a resync instead of a queue that grows")
+    func slow() {
+        let listener = Self.listener()
+        for n in 1...1000 { listener.offer(Self.event("\(n)-0")) }
+        guard case .event(let event) = listener.pop() else {
+            Issue.record("no event")
+            return
+        }
+        #expect(event.kind == .resync)
+        #expect(listener.pop() == nil)
+        listener.offer(Self.event("1001-0"))
+        #expect(listener.pop() == .event(Self.event("1001-0")))
+    }
+
+    @Test("the end drops what a revoked session must not hear, and keeps what a shutdown may finish")
+    func end() {
+        for (end, hears) in [(Listener.End.revoked, false), (.expired, false), (.shutdown, true)] {
+            let listener = Self.listener()
+            listener.offer(Self.event("1-0"))
+            listener.end(end)
+            listener.offer(Self.event("2-0"))
+            if hears { #expect(listener.pop() == .event(Self.event("1-0"))) }
+            #expect(listener.pop() == .end(end))
+        }
+    }
+
+    @Test("a revoked account is taken from a service token, and the last one ends it")
+    func accountsTakenAway() {
+        let listener = Self.listener(["a@example.com", "b@example.com"])
+        listener.revoke(account: "a@example.com")
+        listener.offer(Self.event("1-0"))
+        guard case .event(let event) = listener.pop() else {
+            Issue.record("no event")
+            return
+        }
+        #expect(event.kind == .sessionRevoked && event.account == "a@example.com")
+        listener.offer(Self.event("1-0", "b@example.com"))
+        #expect(listener.pop() == .event(Self.event("1-0", "b@example.com")))
+        listener.revoke(account: "b@example.com")
+        #expect(listener.pop() == .end(.revoked))
+    }
+
+    @Test("ids are compared as numbers, and local ones come after", arguments: [("9-0", "10-0"), ("5-9", "5-10")])
+    func ids(_ less: String, _ greater: String) throws {
+        let (less, greater) = (try #require(EventID(less)), try #require(EventID(greater)))
+        #expect(less < greater)
+        #expect(greater.next(at: 1) > greater)
+        #expect(greater.next(at: 99).description == "99-0")
+        #expect(EventID("5") == nil && EventID("-") == nil && EventID("5-x") == nil && EventID("5-0-0") == nil)
+    }
+}
