@@ -119,7 +119,7 @@ let package = Package(
                 metrics, coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
             ]),
 
-        module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", logging]),
+        module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", logging]),
 
         service("auth-server", "AuthServer", [httpClient, nioHTTP1]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1]),
@@ -145,7 +145,6 @@ let package = Package(
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
         tests("AdminAPITests", ["AdminAPI", "MailModel"]),
         tests("MailWatcherTests", ["MailWatcher", "Credentials", "IMAP", "MailModel", nioCore]),
-        tests("Live", ["TestSupport", "IMAP", nioCore, httpClient]),
 
         .executableTarget(
             name: "Bench",

@@ -3,6 +3,7 @@ public import EventBus
 public import HTTPService
 import Logging
 public import MailModel
+import Redis
 public import Storage
 
 /// What every service stands on: the database, the event bus, and knowing who calls.
@@ -24,10 +25,10 @@ public struct Platform: Sendable {
         _ service: ServiceAssembly, settings: PlatformSettings, keys: KeySet,
         onRevocation: @escaping @Sendable ([Revocation]) async -> Void = { _ in }
     ) throws {
-        let database = Database(settings.database)
-        let bus = try EventBus(redisURL: settings.redisURL, logger: service.logger)
-        let revocations = RevocationSet()
         let logger = service.logger
+        let database = Database(settings.database)
+        let bus = EventBus(redis: try Redis.Configuration(url: settings.redisURL), logger: logger)
+        let revocations = RevocationSet()
         self.database = database
         self.bus = bus
         self.revocations = revocations
@@ -39,7 +40,9 @@ public struct Platform: Sendable {
         service.run(keys)
         service.run("migrations") { try await Self.migrate(database, logger) }
         service.run(
-            RevocationFeed(bus: bus, load: { try await database.revocations.after($0) }) { news in
+            RevocationFeed(
+                bus: bus, logger: logger, loader: { try await database.revocations.after($0) }
+            ) { news in
                 revocations.apply(news)
                 await onRevocation(news)
             })
@@ -47,9 +50,9 @@ public struct Platform: Sendable {
         service.readiness.add("redis", isCritical: false) { await Self.state { try await bus.ping() } }
     }
 
-    /// Announces what was committed before; when Redis is away the feeds find it in the ledger.
+    /// Announces what was committed before. When Redis is away nobody waits for it: the feeds find it in the ledger.
     public func announce(_ revocations: [Revocation]) async {
-        for revocation in revocations { try? await bus.announce(revocation) }
+        do { for revocation in revocations { try await bus.announce(revocation) } } catch {}
     }
 
     /// Whether something answers.
