@@ -5,7 +5,7 @@ import Storage
 public struct PlatformSettings: ServiceSettings {
     /// The `iss` of every token: the public base URL.
     public let issuer: String
-    let redisURL: String
+    public let redisURL: String
     let database: Database.Configuration
 
     public init(_ read: SettingsReader) {
