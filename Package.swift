@@ -138,7 +138,7 @@ let package = Package(
         tests("MariaDBTests", ["MariaDB", "TestSupport"]),
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioPosix, logging, lifecycle]),
         tests("EventBusTests", ["EventBus", "Redis", "MailModel", "TestSupport", nioCore, logging, lifecycle]),
-        tests("IMAPTests", ["IMAP", nioCore, nioPosix, nioEmbedded, logging]),
+        tests("IMAPTests", ["IMAP", nioCore, nioPosix, nioEmbedded, logging], resources: [.copy("Dialogs")]),
         tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioSSL]),
         tests("MIMETests", ["MIME"]),
         tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),

@@ -86,7 +86,7 @@ struct ByteCursor {
     /// Bytes up to a space, parenthesis, bracket, quote or control; never empty.
     mutating func word() throws(MalformedResponse) -> UnsafeBufferPointer<UInt8> {
         let first = next
-        while next < end, Self.isWordByte[Int(next.pointee)] { next += 1 }
+        while next < end, Self.isWordByte(next.pointee) { next += 1 }
         guard next > first else { throw MalformedResponse() }
         return UnsafeBufferPointer(start: first, count: next - first)
     }
@@ -247,12 +247,22 @@ struct ByteCursor {
 
     /// UTF-8, or else ISO 8859-1, which any bytes are.
     static func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
-        if let text = String(validating: bytes, as: UTF8.self) { return text }
+        // Decoding is faster than validating; a replacement character in the result tells of bytes that are no UTF-8.
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard text.utf8.count != bytes.count || (bytes.contains { $0 >= 0x80 } && text.contains("\u{FFFD}")) else {
+            return text
+        }
+        if let valid = String(validating: bytes, as: UTF8.self) { return valid }
         return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
     }
 
-    private static let isWordByte: [Bool] = (0...255).map { byte in
-        byte > 0x20 && byte != 0x7F && !"()[]{\"".utf8.contains(UInt8(byte))
+    @inline(__always) private static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0...0x20, 0x7F, UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["), UInt8(ascii: "]"),
+            UInt8(ascii: "{"), UInt8(ascii: "\""):
+            false
+        default: true
+        }
     }
 }
 

@@ -31,7 +31,9 @@ public struct FetchedMessage: Sendable, Equatable {
 
     /// The bytes of a section, whether it was asked for as BODY, BODY.PEEK or BINARY; nil if absent or NIL.
     public func bytes(of section: MessageSection) -> [UInt8]? {
-        sections.first { $0.section == section }?.bytes
+        // Servers write the header names in a case of their own.
+        let section = section.caseFolded
+        return sections.first { $0.section.caseFolded == section }?.bytes
     }
 
     /// Decoded size of one part.
@@ -73,6 +75,14 @@ public struct MessageSection: Hashable, Sendable {
     public init(part: [Int] = [], text: Text = .all) {
         self.part = part
         self.text = text
+    }
+
+    var caseFolded: MessageSection {
+        switch text {
+        case .headerFields(let names): Self(part: part, text: .headerFields(names.map { $0.lowercased() }))
+        case .headerFieldsNot(let names): Self(part: part, text: .headerFieldsNot(names.map { $0.lowercased() }))
+        case .all, .header, .text, .mime: self
+        }
     }
 
     /// `BODY[]`
