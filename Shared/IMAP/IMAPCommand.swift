@@ -2,7 +2,7 @@
 ///
 /// ```swift
 /// let page = try await connection.run(.uidFetch(uids, [.flags, .envelope]))
-/// let (inbox, newest) = try await connection.pipeline(.select("INBOX"), .uidSort(by: [.descending(.arrival)], .all))
+/// let (inbox, newest) = try await connection.pipeline(.select(.inbox), .uidSort(by: [.descending(.arrival)], .all))
 /// ```
 ///
 /// Commands are built from typed values alone. Whatever their texts hold, they stay inside one quoted string or one
