@@ -102,7 +102,8 @@ struct ByteCursor {
 
     /// Passes exactly these bytes, if they lie ahead.
     mutating func pass(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard end - next >= bytes.count, UnsafeBufferPointer(start: next, count: bytes.count).elementsEqual(bytes) else {
+        guard end - next >= bytes.count, UnsafeBufferPointer(start: next, count: bytes.count).elementsEqual(bytes)
+        else {
             return false
         }
         next += bytes.count

@@ -5,7 +5,8 @@ import Testing
 /// No text from outside can end its own argument.
 struct InjectionTests {
     static let texts = [
-        "x\r\nA9 DELETE INBOX", "x\nA9 NOOP", "x\rA9 NOOP", "x\" \"y", "x\\", "x\\\"", "{5+}\r\nA9 NOOP", "{5}", "ü\r\n{3+}",
+        "x\r\nA9 DELETE INBOX", "x\nA9 NOOP", "x\rA9 NOOP", "x\" \"y", "x\\", "x\\\"", "{5+}\r\nA9 NOOP", "{5}",
+        "ü\r\n{3+}",
         "", " ", "*", "(a)", String(repeating: "x", count: 2000),
     ]
 

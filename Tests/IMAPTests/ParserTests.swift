@@ -30,7 +30,8 @@ struct ParserTests {
 
     @Test(arguments: [
         ("AUTHENTICATIONFAILED", ResponseCode.authenticationFailed), ("UNAVAILABLE", .unavailable),
-        ("OVERQUOTA", .overQuota), ("READ-ONLY", .readOnly), ("CLOSED", .closed), ("HIGHESTMODSEQ 99", .highestModSeq(99)),
+        ("OVERQUOTA", .overQuota), ("READ-ONLY", .readOnly), ("CLOSED", .closed),
+        ("HIGHESTMODSEQ 99", .highestModSeq(99)),
         ("BADCHARSET (UTF-8)", .other("BADCHARSET", argument: "(UTF-8)")),
         ("UIDNEXT x", .other("UIDNEXT", argument: "x")),
     ])
