@@ -33,6 +33,9 @@ struct Watch: Sendable {
     private var seeded: Bool
     /// What the server said of a folder whose summaries are being fetched.
     private var pending: [String: FolderState] = [:]
+    /// The flags last told of a few messages: the server repeats those of a new mail, and its own echo of a change.
+    private var told: [String: [UInt32: Set<String>]] = [:]
+    private static let toldLimit = 256
 
     /// - Parameter states: What an earlier watch remembered; empty at the first.
     init(states: [String: FolderState] = [:]) {
@@ -95,6 +98,7 @@ struct Watch: Sendable {
         let news = messages.filter { $0.uid >= state.uidNext && uids.contains($0.uid) }.sorted { $0.uid < $1.uid }
         state.uidNext = uids.upperBound
         states[folder] = state
+        for message in news { tell(folder, message.uid, message.flags) }
         var acts: [Act] = news.map { .announce(.newMessage(folder: folder, message: $0)) }
         if let now = pending[folder], now.uidNext <= state.uidNext {
             pending[folder] = nil
@@ -112,6 +116,7 @@ struct Watch: Sendable {
         guard var state = states[folder] else { return [] }
         // The news of an unannounced mail will carry its flags.
         let news = changes.filter { $0.uid < state.uidNext && $0.modSeq.map { $0 > state.modSeq } ?? true }
+            .filter { tell(folder, $0.uid, $0.flags) }
         state.modSeq = max(state.modSeq, through, changes.compactMap(\.modSeq).max() ?? 0)
         guard !news.isEmpty || state != states[folder] else { return [] }
         states[folder] = state
@@ -128,6 +133,7 @@ struct Watch: Sendable {
     /// A folder was deleted or renamed.
     mutating func gone(folder: String) -> [Act] {
         pending[folder] = nil
+        told[folder] = nil
         guard states.removeValue(forKey: folder) != nil else { return [] }
         return [.announce(.folderUpdate(folder: folder, unseen: 0, exists: 0)), .remember(folder: folder, nil)]
     }
@@ -149,8 +155,17 @@ struct Watch: Sendable {
         states[folder].flatMap { $0.modSeq > 0 ? ($0.uidValidity, $0.modSeq) : nil }
     }
 
+    /// - Returns: False when these are the flags told last.
+    @discardableResult private mutating func tell(_ folder: String, _ uid: UInt32, _ flags: [String]) -> Bool {
+        var known = told[folder] ?? [:]
+        if known.count >= Self.toldLimit, known[uid] == nil { known = [:] }
+        defer { told[folder] = known }
+        return known.updateValue(Set(flags), forKey: uid) != Set(flags)
+    }
+
     private mutating func replace(_ folder: String, with now: FolderState) -> [Act] {
         pending[folder] = nil
+        told[folder] = nil
         states[folder] = now
         return [.remember(folder: folder, now)]
     }

@@ -171,6 +171,18 @@ struct WatchTests {
         #expect(watch.anchor("INBOX")?.modSeq == 51)
     }
 
+    @Test("the flags of a new mail, which the server repeats, are not a change")
+    func flagsRepeated() {
+        var watch = Self.seeded()
+        _ = watch.heard("INBOX", Self.inbox(42))
+        _ = watch.fetched("INBOX", uidValidity: 7, uids: 41..<42, [Self.mail(41)])
+        let isChange = { (acts: [Watch.Act]) in
+            acts.contains { if case .announce(.flagsChanged) = $0 { true } else { false } }
+        }
+        #expect(!isChange(watch.flagged("INBOX", [.init(uid: 41, flags: [], modSeq: 60)])))
+        #expect(isChange(watch.flagged("INBOX", [.init(uid: 41, flags: ["\\Seen"], modSeq: 61)])))
+    }
+
     @Test("an expunged mail is told if it was ever announced")
     func vanished() {
         var watch = Self.seeded()
