@@ -123,7 +123,7 @@ let package = Package(
 
         service("auth-server", "AuthServer", [httpClient, nioHTTP1]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1]),
-        service("webmail-proxy", "WebmailProxy", ["IMAP", "SMTP", "MIME", "HTMLSanitizer", nioPosix]),
+        service("webmail-proxy", "WebmailProxy", ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, nioPosix]),
         service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "Redis", "WebSockets", nioSSL]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
@@ -142,6 +142,7 @@ let package = Package(
         tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioSSL]),
         tests("MIMETests", ["MIME"]),
         tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
+        tests("WebmailProxyTests", ["WebmailProxy", "IMAP", "MIME", "MailModel", hummingbirdCore]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
         tests("AdminAPITests", ["AdminAPI", "MailModel"]),
         tests("MailWatcherTests", ["MailWatcher", "Credentials", "IMAP", "MailModel", nioCore]),

@@ -1,1 +1,60 @@
-@main struct WebmailProxy { static func main() {} }
+import Credentials
+import HTTPService
+import HTTPTypes
+import Hummingbird
+import Platform
+import Storage
+
+/// Webmail over IMAP and SMTP: settings → stores → routes.
+@main struct WebmailProxy: ServiceProgram {
+    static let name = "webmail-proxy"
+    static let defaultPort = 8083
+    static let openAPI = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
+
+    static func assemble(_ service: ServiceAssembly, settings: WebmailSettings) async throws {
+        let logger = service.logger
+        let tokens = MailTokenSource(authURL: settings.authURL, serviceToken: settings.serviceToken)
+        let opener = MailSessionOpener(configuration: settings.imap, tokens: tokens, logger: logger)
+        let sessions = MailSessions(opener: opener, limits: settings.sessions, logger: logger)
+        let submission = Submission(configuration: settings.submission, tokens: tokens, logger: logger)
+
+        let keys = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: logger)
+        let platform = try Platform(service, settings: settings.platform, keys: keys) { revocations in
+            await sessions.close(revocations)
+        }
+        let access = MailboxAccess(accounts: platform.database.accounts)
+
+        addRoutes(
+            to: service.router, platform.authenticator, deadline: settings.mailDeadline,
+            folders: FolderRoutes(access: access, sessions: sessions),
+            messages: MessageRoutes(access: access, sessions: sessions),
+            content: ContentRoutes(access: access, sessions: sessions),
+            sending: SendRoutes(
+                access: access, sessions: sessions, submission: submission, maximumBody: settings.maximumMessageBody,
+                logger: logger))
+
+        service.run(sessions)
+        service.readiness.add("jwks") { keys.isLoaded ? .ok : .down }
+        service.readiness.add("dovecot", isCritical: false) { sessions.isServerAway ? .down : .ok }
+    }
+
+    /// Every route of the service.
+    private static func addRoutes(
+        to router: ServiceRouter, _ authenticator: Authenticator, deadline: Duration, folders: FolderRoutes,
+        messages: MessageRoutes, content: ContentRoutes, sending: SendRoutes
+    ) {
+        let webmail = router.with(deadline: deadline).authenticated(authenticator).group("/api/v1/mail/webmail")
+        webmail.get("folders", use: folders.list)
+        webmail.get("messages/{folder}", use: messages.list)
+        webmail.get("messages/{folder}/{uid}", use: messages.read)
+        webmail.delete("messages/{folder}/{uid}", use: messages.delete)
+        webmail.post("messages/{folder}/{uid}/move", use: messages.move)
+        webmail.post("messages/{folder}/{uid}/flags", use: messages.flags)
+        webmail.get("messages/{folder}/{uid}/raw", use: content.raw)
+        webmail.get("messages/{folder}/{uid}/attachments/{part}", use: content.attachment)
+
+        // A message may be large and its upload slow; each step has a time-out of its own.
+        let sendable = router.with(deadline: .seconds(120)).authenticated(authenticator).group("/api/v1/mail/webmail")
+        sendable.post("send", use: sending.send)
+    }
+}

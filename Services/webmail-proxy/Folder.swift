@@ -1,0 +1,89 @@
+import IMAP
+import MailModel
+
+/// A folder of a mailbox, as the API shows it.
+struct Folder: Sendable, Equatable {
+    /// The last component of the path.
+    let name: String
+    let path: String
+    /// Nil in a flat hierarchy.
+    let delimiter: String?
+    let role: FolderRole?
+    /// Messages.
+    let total: UInt32
+    let unseen: UInt32
+    /// Bytes; nil where the server does not tell.
+    let size: UInt64?
+    let isSubscribed: Bool
+    /// False for a folder that only has folders in it.
+    let isSelectable: Bool
+    let uidValidity: UInt32?
+    let modSeq: UInt64?
+
+    init(_ mailbox: ListedMailbox) {
+        let path = mailbox.name.name
+        self.path = path
+        delimiter = mailbox.delimiter.map(String.init)
+        name = mailbox.delimiter.flatMap { path.split(separator: $0).last }.map(String.init) ?? path
+        role = FolderRole(mailbox)
+        total = mailbox.status?.messages ?? 0
+        unseen = mailbox.status?.unseen ?? 0
+        size = mailbox.status?.size
+        isSubscribed = mailbox.has(.subscribed)
+        isSelectable = !mailbox.has(.noSelect) && !mailbox.has(.nonExistent)
+        uidValidity = mailbox.status?.uidValidity
+        modSeq = mailbox.status?.highestModSeq
+    }
+
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.field("name", name)
+            json.field("path", path)
+            json.field("delimiter", delimiter)
+            json.field("role", role?.rawValue)
+            json.field("total", total)
+            json.field("unseen", unseen)
+            json.field("size", size)
+            json.field("subscribed", isSubscribed)
+            json.field("selectable", isSelectable)
+            json.field("uid_validity", uidValidity)
+            json.field("modseq", modSeq)
+        }
+    }
+}
+
+extension MailSession {
+    /// Every folder with its counts: one LIST with STATUS (RFC 5819), after a NOOP that brings the selected folder up to
+    /// date.
+    func folders() async throws -> [Folder] {
+        // Dovecot answers ten times as fast while INBOX is open.
+        _ = try await select(.inbox)
+        let (_, mailboxes) = try await connection.pipeline(.noop, .folders)
+        roles = FolderRole.folders(in: mailboxes)
+        return mailboxes.map(Folder.init)
+    }
+
+    /// The folder of a role; made and subscribed when there is none.
+    func folder(of role: FolderRole) async throws -> MailboxName {
+        if let known = roles[role] { return known }
+        let mailboxes = try await connection.run(.list(returning: [.specialUse]))
+        roles = FolderRole.folders(in: mailboxes)
+        if let known = roles[role] { return known }
+        let name = role.defaultName
+        do {
+            _ = try await connection.pipeline(.create(name, specialUse: role.attribute), .subscribe(name))
+        } catch IMAPError.no(.alreadyExists, _) {
+            // A folder of that name without the attribute is the one that people mean.
+        }
+        roles[role] = name
+        return name
+    }
+}
+
+extension IMAPCommand where Output == [ListedMailbox] {
+    fileprivate static var folders: Self {
+        .list(
+            returning: [.subscribed, .specialUse],
+            status: [.messages, .unseen, .size, .uidValidity, .highestModSeq])
+    }
+}

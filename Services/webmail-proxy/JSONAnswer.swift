@@ -1,0 +1,34 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+extension Response {
+    /// JSON that is written already.
+    ///
+    /// - Parameter entityTag: A strong one (RFC 9110 §8.8.3).
+    static func json(
+        _ bytes: [UInt8], status: HTTPResponse.Status = .ok, entityTag: String? = nil
+    ) -> Response {
+        var headers: HTTPFields = [.contentType: "application/json", .cacheControl: "private, no-cache"]
+        if let entityTag { headers[.eTag] = entityTag }
+        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    /// JSON with its entity tag, or 304 where the caller has it already (RFC 9110 §13.1.2).
+    static func json(_ bytes: () -> [UInt8], entityTag: String?, for request: Request) -> Response {
+        guard let entityTag, request.headers[.ifNoneMatch].map({ $0.matches(entityTag) }) == true else {
+            return .json(bytes(), entityTag: entityTag)
+        }
+        return Response(status: .notModified, headers: [.eTag: entityTag, .cacheControl: "private, no-cache"])
+    }
+}
+
+extension String {
+    /// Whether a list of entity tags, weak ones too, holds this one.
+    fileprivate func matches(_ entityTag: String) -> Bool {
+        split(separator: ",").contains { item in
+            let tag = item.drop { $0 == " " }
+            return tag == "*" || tag == entityTag || tag.dropFirst(2) == entityTag && tag.hasPrefix("W/")
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import IMAP
+import MailModel
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// An IMAP connection that is logged in to one mailbox, and the folder it has selected.
+///
+/// `MailSessions` leases it to one call at a time. What the calls do with it stands in extensions beside their
+/// results: `folders`, `page`, `open`, `setFlags`, `move`, `delete`, `append`.
+final class MailSession: Sendable {
+    /// A folder that is open on the connection.
+    struct Selection: Sendable {
+        let folder: MailboxName
+        let uidValidity: UInt32
+        /// How many messages it held when last heard of; sequence numbers are counted from it.
+        var exists: UInt32
+    }
+
+    /// The mailbox, by address.
+    let account: String
+    let connection: IMAPConnection
+    /// Milliseconds since 1970: a revocation made later ends the session.
+    let startedAt: Int64
+    private let state = NIOLockedValueBox(State())
+
+    private struct State {
+        var selection: Selection?
+        var roles: [FolderRole: MailboxName] = [:]
+    }
+
+    init(account: String, connection: IMAPConnection, startedAt: Int64) {
+        self.account = account
+        self.connection = connection
+        self.startedAt = startedAt
+    }
+
+    var selection: Selection? { state.withLockedValue { $0.selection } }
+    var isOpen: Bool { connection.isOpen }
+
+    /// The folders with a special use, as far as they were asked for on this session.
+    var roles: [FolderRole: MailboxName] {
+        get { state.withLockedValue { $0.roles } }
+        set { state.withLockedValue { $0.roles = newValue } }
+    }
+
+    /// Opens a folder, unless it is open already, which costs nothing.
+    ///
+    /// - Parameter uidValidity: What the caller believes the folder's UIDVALIDITY to be (RFC 9051 §2.3.1.1).
+    /// - Throws: `Failure` `notFound`; `conflict` `uid_validity_changed` when the caller's uids name other messages now.
+    func select(_ folder: MailboxName, uidValidity: UInt32? = nil) async throws -> Selection {
+        let selection = try await selected(folder)
+        if let uidValidity, uidValidity != selection.uidValidity {
+            throw Failure.conflict(
+                "uid_validity_changed", "The folder was made anew and its uids name other messages now; list it again.")
+        }
+        return selection
+    }
+
+    /// Notes how many messages the selected folder holds by now.
+    func noteExists(_ count: UInt32) { state.withLockedValue { $0.selection?.exists = count } }
+
+    /// Forgets what the server said unasked: every call asks for what it needs.
+    func settle() { _ = connection.takeEvents() }
+
+    private func selected(_ folder: MailboxName) async throws -> Selection {
+        if let selection, selection.folder == folder { return selection }
+        // A SELECT that fails leaves no folder open (RFC 9051 §6.3.2).
+        state.withLockedValue { $0.selection = nil }
+        do {
+            let opened = try await connection.run(.select(folder))
+            let selection = Selection(folder: folder, uidValidity: opened.uidValidity, exists: opened.exists)
+            state.withLockedValue { $0.selection = selection }
+            return selection
+        } catch let error as IMAPError where error.isMissingFolder {
+            throw Failure.notFound("This folder")
+        }
+    }
+}
+
+extension IMAPError {
+    /// Whether the server refused since there is no such folder, or none that could hold messages.
+    var isMissingFolder: Bool {
+        switch self {
+        case .no(.unavailable, _), .no(.serverBug, _), .no(.inUse, _), .no(.limit, _), .no(.overQuota, _): false
+        case .no: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import IMAP
+import MIME
+
+/// Decoding of the texts of an ENVELOPE, with a short way for the many that are plain.
+enum MailText {
+    /// RFC 2047 words decoded; empty for nil.
+    static func decode(_ raw: String?) -> String {
+        guard let raw else { return "" }
+        var previous: UInt8 = 0
+        for byte in raw.utf8 {
+            // An encoded word begins with `=?`; a line fold or other control character has to go as well.
+            if byte < 0x20 || (byte == UInt8(ascii: "?") && previous == UInt8(ascii: "=")) {
+                return MIMEHeader.decode(Array(raw.utf8))
+            }
+            previous = byte
+        }
+        return raw
+    }
+
+    /// The mailboxes of an address list; the marks of groups are left out (RFC 9051 §7.5.2).
+    static func addresses(_ list: [EnvelopeAddress]) -> [MIMEAddress] {
+        list.compactMap { entry in
+            entry.address.map { MIMEAddress(name: decode(entry.name), address: decode($0)) }
+        }
+    }
+
+    /// Decoded parameters of a part's `Content-Type` or `Content-Disposition`.
+    static func parameters(_ parameters: HeaderParameters) -> MIMEParameters {
+        MIMEParameters(raw: parameters.all.map { (name: Array($0.name.utf8), value: Array($0.value.utf8)) })
+    }
+}

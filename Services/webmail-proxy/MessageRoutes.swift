@@ -1,0 +1,143 @@
+import HTTPService
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import IMAP
+import MailModel
+
+/// The messages of a folder: list, read, flags, move, delete.
+struct MessageRoutes: Sendable {
+    let access: MailboxAccess
+    let sessions: MailSessions
+
+    func list(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let list = try ListRequest(request.uri.queryParameters)
+        let uidValidity = try request.uidValidity
+        let folder = try context.folder
+        let mailbox = try await access.mailbox(request, context, scope: "mail:read")
+        let page = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) {
+            try await $0.page(of: folder, list, uidValidity: uidValidity)
+        }
+        return .json(page.json, entityTag: page.entityTag, for: request)
+    }
+
+    func read(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let markSeen = try ListRequest.flag("mark_seen", in: request.uri.queryParameters) ?? false
+        let place = try MessagePlace(request, context)
+        let mailbox = try await access.mailbox(request, context, scope: markSeen ? "mail:write" : "mail:read")
+        let message = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true) {
+            try await $0.open(place.uid, in: place.folder, uidValidity: place.uidValidity, markSeen: markSeen)
+        }
+        return .json(message.json, entityTag: message.entityTag, for: request)
+    }
+
+    func delete(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let permanently = try ListRequest.flag("permanent", in: request.uri.queryParameters) ?? false
+        let place = try MessagePlace(request, context)
+        let mailbox = try await access.mailbox(request, context, scope: "mail:write")
+        try await sessions.withSession(of: mailbox, folder: place.folder) {
+            try await $0.delete(
+                place.uid, from: place.folder, permanently: permanently, uidValidity: place.uidValidity)
+        }
+        return .noContent
+    }
+
+    func move(_ request: Request, _ context: CallerContext) async throws -> Response {
+        struct Move: Decodable { let target: String }
+        let place = try MessagePlace(request, context)
+        let target = MailboxName(try await request.decode(Move.self).target)
+        guard !target.wire.isEmpty else { throw Failure.invalid("target", code: "required", "must name a folder") }
+        let mailbox = try await access.mailbox(request, context, scope: "mail:write")
+        let uid = try await sessions.withSession(of: mailbox, folder: place.folder) {
+            try await $0.move(place.uid, from: place.folder, to: target, uidValidity: place.uidValidity)
+        }
+        var json = JSONWriter()
+        json.object { $0.field("uid", uid) }
+        return .json(json.bytes)
+    }
+
+    func flags(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let place = try MessagePlace(request, context)
+        let change = try await request.decode(FlagRequest.self)
+        let flags = try change.checkedFlags()
+        let mode = change.mode ?? .add
+        let mailbox = try await access.mailbox(request, context, scope: "mail:write")
+        let now = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true) {
+            try await $0.setFlags(flags, mode: mode, of: place.uid, in: place.folder, uidValidity: place.uidValidity)
+        }
+        var json = JSONWriter()
+        json.object { $0.field("flags", now.map(\.rawValue)) }
+        return .json(json.bytes)
+    }
+}
+
+/// How the flags of a message are to change.
+struct FlagRequest: Decodable {
+    let flags: [String]
+    let mode: FlagMode?
+
+    private static let settable: Set<MessageFlag> = [.seen, .flagged, .answered, .draft, .deleted]
+
+    /// - Throws: `Failure` of kind `invalid` for what is no flag (RFC 9051 §2.3.2).
+    func checkedFlags() throws(Failure) -> [MessageFlag] {
+        guard !flags.isEmpty || mode == .replace, flags.count <= 50 else {
+            throw .invalid("flags", code: "required", "must hold 1 to 50 flags")
+        }
+        var checked: [MessageFlag] = []
+        for (index, text) in flags.enumerated() {
+            let flag = MessageFlag(rawValue: text)
+            let isKeyword =
+                !text.isEmpty && text.utf8.count <= 100
+                && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !#"(){%*"\]"#.utf8.contains($0) }
+            guard flag.isSystem ? Self.settable.contains(flag) : isKeyword else {
+                throw .invalid(
+                    "flags.\(index)", code: "invalid_flag",
+                    #"must be \Seen, \Flagged, \Answered, \Draft, \Deleted or a keyword"#)
+            }
+            checked.append(flag)
+        }
+        return checked
+    }
+}
+
+/// The message that a path names.
+struct MessagePlace: Sendable {
+    let folder: MailboxName
+    let uid: UInt32
+    /// What the caller believes the folder's UIDVALIDITY to be.
+    let uidValidity: UInt32?
+
+    /// - Throws: `Failure` `notFound` for a uid that cannot be.
+    init(_ request: Request, _ context: CallerContext) throws {
+        folder = try context.folder
+        guard let uid = UInt32(exactly: try context.idParameter("uid")), uid < .max else {
+            throw Failure.notFound("This message")
+        }
+        self.uid = uid
+        uidValidity = try request.uidValidity
+    }
+}
+
+extension CallerContext {
+    var folder: MailboxName {
+        get throws {
+            let path = try pathParameter("folder")
+            guard path.utf8.count <= 1000, path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+                throw Failure.notFound("This folder")
+            }
+            return MailboxName(path)
+        }
+    }
+}
+
+extension Request {
+    var uidValidity: UInt32? {
+        get throws {
+            guard let number = try ListRequest.number("uid_validity", in: uri.queryParameters) else { return nil }
+            guard let value = UInt32(exactly: number), value > 0 else {
+                throw Failure.invalid("uid_validity", code: "out_of_range", "must be from 1 to 4294967295")
+            }
+            return value
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import HTTPService
+import IMAP
+import NIOCore
+import NIOSSL
+import Platform
+import SMTP
+
+/// Everything the webmail proxy can be told from outside.
+struct WebmailSettings: ServiceSettings {
+    let platform: PlatformSettings
+    let jwksURL: String
+    let authURL: String
+    let serviceToken: String
+    let imap: IMAPConfiguration
+    let sessions: MailSessions.Limits
+    let submission: Submission.Configuration
+    /// How long a call to a mail server may take before it is answered with 504.
+    let mailDeadline: Duration
+    /// The longest body of a message to be sent: bytes.
+    let maximumMessageBody: Int
+
+    init(_ read: SettingsReader) throws {
+        platform = PlatformSettings(read)
+        jwksURL = read.string("jwks.url", "Where auth-server publishes its keys")
+        authURL = read.string("auth.url", "The base URL of auth-server, which gives out mail tokens")
+        serviceToken = read.secret("service.token", "The service token the mail tokens are asked for with")
+        mailDeadline = read.duration(
+            "mail.deadline", default: .seconds(3), "How long a call to a mail server may take before a 504")
+        maximumMessageBody = read.int(
+            "send.max_body", default: 50 << 20, in: 1 << 10...1 << 30,
+            "The longest JSON body of a message to be sent, attachments in base64 included: bytes")
+        let authority = read.optionalString("tls.ca_file", "A PEM file of the roots to trust; the system's without one")
+        imap = try Self.imap(read, authority: authority, timeout: mailDeadline)
+        sessions = MailSessions.Limits(
+            perMailbox: read.int("imap.sessions_per_mailbox", default: 8, in: 1...64, "IMAP sessions per mailbox"),
+            total: read.int("imap.sessions", default: 1000, in: 1...100_000, "IMAP sessions in all"),
+            idle: read.duration("imap.idle", default: .seconds(300), "How long an unused IMAP session is kept"))
+        submission = try Self.submission(read, authority: authority, timeout: mailDeadline)
+    }
+
+    private static func imap(
+        _ read: SettingsReader, authority: String?, timeout: Duration
+    ) throws -> IMAPConfiguration {
+        let security = read.choice("imap.security", of: ["plain", "tls", "starttls"], default: "plain", "TLS of IMAP")
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let authority { tls.trustRoots = .file(authority) }
+        // A server that is silent for so long is away; the call's own deadline comes a moment later.
+        let silence = TimeAmount(timeout) - .milliseconds(300)
+        return IMAPConfiguration(
+            host: read.string("imap.host", default: "127.0.0.1", "The host of the IMAP server"),
+            port: read.int("imap.port", default: 143, in: 1...65_535, "The port of the IMAP server"),
+            security: IMAPConfiguration.Security(rawValue: security) ?? .plain, tls: tls, connectTimeout: silence,
+            commandTimeout: silence, commandLimit: .minutes(2))
+    }
+
+    private static func submission(
+        _ read: SettingsReader, authority: String?, timeout: Duration
+    ) throws -> Submission.Configuration {
+        let securities: [String: SMTPSecurity] = ["plain": .plain, "tls": .implicitTLS, "starttls": .startTLS]
+        let word = read.choice("smtp.security", of: securities.keys.sorted(), default: "plain", "TLS of SMTP")
+        let security = securities[word] ?? .plain
+        var timeouts = SMTPTimeouts()
+        timeouts.connect = timeout
+        timeouts.command = timeout
+        return Submission.Configuration(
+            host: read.string("smtp.host", default: "127.0.0.1", "The host of the submission server"),
+            port: read.int("smtp.port", default: 587, in: 1...65_535, "The port of the submission server"),
+            security: security,
+            tls: security == .plain ? nil : try SMTPTLS(certificateAuthorityFile: authority), timeouts: timeouts)
+    }
+}

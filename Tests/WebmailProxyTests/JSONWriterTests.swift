@@ -1,0 +1,39 @@
+import Testing
+
+@testable import WebmailProxy
+
+@Suite struct JSONWriterTests {
+    @Test func writesNestedValues() {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("a", 1)
+            json.field("b", ["x", "y"])
+            json.key("c")
+            json.array([1, 2]) { json, number in
+                json.object { json in json.field("n", -number) }
+            }
+            json.field("none", Optional<UInt64>.none)
+            json.field("text", Optional<String>.none)
+            json.field("flag", true)
+        }
+        #expect(
+            String(decoding: json.bytes, as: UTF8.self)
+                == #"{"a":1,"b":["x","y"],"c":[{"n":-1},{"n":-2}],"none":null,"text":null,"flag":true}"#)
+    }
+
+    @Test(arguments: [
+        ("plain", #""plain""#), (#"a"b\c"#, #""a\"b\\c""#), ("\r\n\t", #""\r\n\t""#), ("\u{1}\u{1f}", #""\u0001\u001f""#),
+        ("Grüße 👋", #""Grüße 👋""#), ("", #""""#),
+    ])
+    func escapesText(text: String, expected: String) {
+        var json = JSONWriter()
+        json.value(text)
+        #expect(String(decoding: json.bytes, as: UTF8.self) == expected)
+    }
+
+    @Test func writesTheLargestNumber() {
+        var json = JSONWriter()
+        json.value(UInt64.max)
+        #expect(String(decoding: json.bytes, as: UTF8.self) == "18446744073709551615")
+    }
+}

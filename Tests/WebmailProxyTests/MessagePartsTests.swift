@@ -1,0 +1,56 @@
+import IMAP
+import Testing
+
+@testable import WebmailProxy
+
+@Suite struct MessagePartsTests {
+    private func part(_ type: String, _ subtype: String, _ change: (inout BodyStructure) -> Void = { _ in }) -> BodyStructure {
+        var part = BodyStructure(type: type, subtype: subtype)
+        change(&part)
+        return part
+    }
+
+    private func multipart(_ subtype: String, _ children: [BodyStructure]) -> BodyStructure {
+        part("multipart", subtype) { $0.children = children }
+    }
+
+    @Test func takesTheTextsAndLeavesTheRest() {
+        let pdf = part("application", "pdf") {
+            $0.disposition = "attachment"
+            $0.dispositionParameters = [.init(name: "filename", value: "a.pdf")]
+            $0.encoding = "base64"
+            $0.size = 78
+        }
+        let parts = MessageParts(
+            multipart("mixed", [multipart("alternative", [part("text", "plain"), part("text", "html")]), pdf]))
+        #expect(parts.texts.map(\.section) == [[1, 1], [1, 2]])
+        #expect(parts.texts.map(\.isHTML) == [false, true])
+        #expect(parts.attachments.map(\.part) == ["2"])
+        #expect(parts.attachments.map(\.size) == [57])
+        #expect(parts.attachments.map(\.filename) == ["a.pdf"])
+        #expect(parts.hasAttachments)
+    }
+
+    @Test func picturesOfTheTextAreNoAttachments() {
+        let picture = part("image", "png") { $0.contentID = "<logo@x>" }
+        let parts = MessageParts(multipart("related", [part("text", "html"), picture]))
+        #expect(parts.attachments.map(\.contentID) == ["logo@x"])
+        #expect(parts.attachments.map(\.isInline) == [true])
+        #expect(!parts.hasAttachments)
+    }
+
+    @Test func aTextWithAFileNameIsAnAttachment() {
+        let log = part("text", "plain") { $0.parameters = [.init(name: "name", value: "build.log")] }
+        let parts = MessageParts(multipart("mixed", [part("text", "plain"), log]))
+        #expect(parts.texts.map(\.section) == [[1]])
+        #expect(parts.attachments.map(\.part) == ["2"])
+    }
+
+    @Test func findsALeafByItsNumberAlone() {
+        let structure = multipart("mixed", [part("text", "plain"), multipart("related", [part("text", "html")])])
+        #expect(MessageParts.leaf("2.1", in: structure)?.structure.subtype == "html")
+        for number in ["2", "3", "0", "", "1.1", "2.1.1", "-1", "2.01", "1)"] {
+            #expect(MessageParts.leaf(number, in: structure) == nil)
+        }
+    }
+}
