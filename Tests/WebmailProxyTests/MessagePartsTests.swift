@@ -1,4 +1,4 @@
-import IMAP
+@testable import IMAP
 import Testing
 
 @testable import WebmailProxy
