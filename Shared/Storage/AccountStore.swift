@@ -15,11 +15,16 @@ public struct AccountStore: Sendable {
         public let isActive: Bool
     }
 
-    /// - Throws: `Failure.notFound` for a domain outside the scope, `conflict` `account_exists` for a taken address.
+    /// - Throws: `Failure.notFound` for a domain outside the scope, `invalid` for a local part that cannot
+    ///   be one, `conflict` `account_exists` for a taken address.
     public func create(
         domainID: Int64, localPart: String, passwordHash: String, quotaMB: Int, displayName: String, scope: Scope
     ) async throws -> Account {
         let domain = try await database.domains.find(domainID, scope: scope)
+        // The local part names the folder that the mail is kept in.
+        guard !localPart.contains("/") else {
+            throw Failure.invalid("local_part", code: "invalid_local_part", "must not contain a slash")
+        }
         let email = try EmailAddress(localPart: localPart, domain: try DomainName(domain.domain)).description
         do {
             let outcome = try await database.execute(
