@@ -35,6 +35,8 @@ struct Watch: Sendable {
     private var pending: [String: FolderState] = [:]
     /// The flags last told of a few messages: the server repeats those of a new mail, and its own echo of a change.
     private var told: [String: [UInt32: Set<String>]] = [:]
+    /// Messages lately told to be gone: a SELECT with QRESYNC tells them again.
+    private var toldGone: [String: Set<UInt32>] = [:]
     private static let toldLimit = 256
 
     /// - Parameter states: What an earlier watch remembered; empty at the first.
@@ -127,13 +129,18 @@ struct Watch: Sendable {
     /// Messages were expunged. Those never announced are not missed either.
     mutating func vanished(_ folder: String, _ uids: [UInt32]) -> [Act] {
         guard let state = states[folder] else { return [] }
-        return uids.filter { $0 < state.uidNext }.map { .announce(.messageGone(folder: folder, uid: $0)) }
+        var known = toldGone[folder] ?? []
+        if known.count >= Self.toldLimit { known = [] }
+        let news = uids.filter { $0 < state.uidNext && known.insert($0).inserted }
+        toldGone[folder] = known
+        return news.map { .announce(.messageGone(folder: folder, uid: $0)) }
     }
 
     /// A folder was deleted or renamed.
     mutating func gone(folder: String) -> [Act] {
         pending[folder] = nil
         told[folder] = nil
+        toldGone[folder] = nil
         guard states.removeValue(forKey: folder) != nil else { return [] }
         return [.announce(.folderUpdate(folder: folder, unseen: 0, exists: 0)), .remember(folder: folder, nil)]
     }
@@ -166,6 +173,7 @@ struct Watch: Sendable {
     private mutating func replace(_ folder: String, with now: FolderState) -> [Act] {
         pending[folder] = nil
         told[folder] = nil
+        toldGone[folder] = nil
         states[folder] = now
         return [.remember(folder: folder, now)]
     }

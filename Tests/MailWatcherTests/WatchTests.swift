@@ -187,5 +187,6 @@ struct WatchTests {
     func vanished() {
         var watch = Self.seeded()
         #expect(watch.vanished("INBOX", [5, 41]) == [.announce(.messageGone(folder: "INBOX", uid: 5))])
+        #expect(watch.vanished("INBOX", [5]).isEmpty)
     }
 }
