@@ -56,7 +56,9 @@ enum KeyFile {
         var bytes = [UInt8](repeating: 0, count: 65_536)
         var length = 0
         while length < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + length, $0.count - length) }
+            let count = bytes.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress! + length, $0.count - length)
+            }
             guard count >= 0 else { throw failure(path, errno) }
             if count == 0 { break }
             length += count

@@ -139,7 +139,8 @@ public final class KeySet: Sendable, Service {
             }
             return true
         } catch {
-            logger.warning("The key set could not be fetched", metadata: ["url": "\(url)", "error": "\(type(of: error))"])
+            logger.warning(
+                "The key set could not be fetched", metadata: ["url": "\(url)", "error": "\(type(of: error))"])
             return false
         }
     }

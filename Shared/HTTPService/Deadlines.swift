@@ -32,8 +32,12 @@ final class Deadlines: Sendable, Service {
         }
         defer { state.withLockedValue { _ = $0.entries.removeValue(forKey: id) } }
         do {
-            return try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
-        } catch where task.isCancelled && !Task.isCancelled {
+            return try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
+        } catch  where task.isCancelled && !Task.isCancelled {
             throw Failure(.timeout, code: "deadline_exceeded", "The answer took too long and was given up.")
         }
     }

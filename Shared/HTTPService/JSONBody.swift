@@ -75,7 +75,8 @@ extension Response {
 public struct JSONResponses: ResponseEncoder, Sendable {
     public init() {}
 
-    public func encode(_ value: some Encodable, from request: Request, context: some RequestContext) throws -> Response {
+    public func encode(_ value: some Encodable, from request: Request, context: some RequestContext) throws -> Response
+    {
         try .json(value)
     }
 }

@@ -166,7 +166,9 @@ struct JSONParser {
     private mutating func codeUnit() throws(Malformed) -> UInt32 {
         var code: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = current.flatMap(PercentEncoding.hexValue) else { throw malformed("four hex digits were expected") }
+            guard let digit = current.flatMap(PercentEncoding.hexValue) else {
+                throw malformed("four hex digits were expected")
+            }
             position += 1
             code = code << 4 | UInt32(digit)
         }

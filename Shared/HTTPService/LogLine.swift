@@ -82,7 +82,8 @@ public struct LogLine: LogHandler {
 
     private func text(_ event: LogEvent, _ metadata: Logger.Metadata) -> [UInt8] {
         let fields = metadata.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-        let line = "\(Timestamp.rfc3339(milliseconds: Timestamp.now())) \(event.level.rawValue) \(label): "
+        let line =
+            "\(Timestamp.rfc3339(milliseconds: Timestamp.now())) \(event.level.rawValue) \(label): "
             + "\(event.message)\(fields)"
         // A line stays a line, whatever a caller sent.
         return line.utf8.map { $0 < 0x20 ? 0x20 : $0 } + [0x0a]

@@ -30,7 +30,8 @@ public struct ServerSettings: ServiceSettings {
         logRequests = read.bool("log.requests", default: true, "Whether each request is logged, or only the failed")
         let networks = read.list(
             "trusted.proxies", "Addresses or networks whose X-Forwarded-For is believed (10.0.0.0/8,::1)")
-        trustedProxies = TrustedProxies(networks) ?? read.refuse("trusted.proxies", "must be addresses or networks", .none)
+        trustedProxies =
+            TrustedProxies(networks) ?? read.refuse("trusted.proxies", "must be addresses or networks", .none)
         requestDeadline = read.duration(
             "request.deadline", default: .seconds(10), "How long a request may take before it is answered with 504")
         idleTimeout = read.duration("idle.timeout", default: .seconds(75), "How long an idle connection is kept")

@@ -56,7 +56,8 @@ extension RequestContext {
     ///
     /// - Throws: `Failure` `notFound` when it is not valid percent-encoded UTF-8: nothing can have that name.
     public func pathParameter(_ name: String) throws -> String {
-        guard let raw = parameters.get(name), let decoded = PercentEncoding.decode(raw), !decoded.utf8.contains(0) else {
+        guard let raw = parameters.get(name), let decoded = PercentEncoding.decode(raw), !decoded.utf8.contains(0)
+        else {
             throw Failure.notFound("What this path names")
         }
         return decoded

@@ -60,7 +60,9 @@ extension ServiceProgram {
     }
 
     /// Reads everything, so that the reader knows every key and every fault.
-    private static func read(_ reader: SettingsReader) -> (server: ServerSettings, settings: Settings?, faults: [String]) {
+    private static func read(
+        _ reader: SettingsReader
+    ) -> (server: ServerSettings, settings: Settings?, faults: [String]) {
         let server = ServerSettings(reader, defaultPort: defaultPort)
         do {
             let settings = try Settings(reader)

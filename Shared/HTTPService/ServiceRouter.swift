@@ -40,7 +40,9 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
     @discardableResult public func on<Responder: HTTPResponder>(
         _ path: RouterPath, method: HTTPRequest.Method, responder: Responder
     ) -> Self where Responder.Context == ServiceContext {
-        add(path, method: method, responder: responder, options: RouteOptions(deadline: edge.deadline, isLogged: edge.logRequests))
+        add(
+            path, method: method, responder: responder,
+            options: RouteOptions(deadline: edge.deadline, isLogged: edge.logRequests))
         return self
     }
 
@@ -81,7 +83,8 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
         router.on(
             path, method: method,
             responder: EdgeResponder(
-                edge: edge, options: options, metrics: edge.routeMetrics(method: method.rawValue, path: path.description),
+                edge: edge, options: options,
+                metrics: edge.routeMetrics(method: method.rawValue, path: path.description),
                 next: next))
     }
 }

@@ -113,7 +113,9 @@ public final class SettingsReader {
     /// One of the words.
     public func choice(_ key: String, of words: [String], default fallback: String, _ meaning: String) -> String {
         let word = string(key, default: fallback, "\(meaning) (\(words.joined(separator: ", ")))")
-        guard words.contains(word) else { return refuse(key, "must be one of \(words.joined(separator: ", "))", fallback) }
+        guard words.contains(word) else {
+            return refuse(key, "must be one of \(words.joined(separator: ", "))", fallback)
+        }
         return word
     }
 

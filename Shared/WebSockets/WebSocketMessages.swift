@@ -99,7 +99,9 @@ final class WebSocketMessages: ChannelDuplexHandler {
         let length = payload.readableBytes
         let code = payload.readInteger(as: UInt16.self)
         let isReasonValid = payload.withUnsafeReadableBytes { String(validating: $0, as: UTF8.self) != nil }
-        let isCodeValid = code.map { (1000...1003).contains($0) || (1007...1014).contains($0) || (3000...4999).contains($0) }
+        let isCodeValid = code.map {
+            (1000...1003).contains($0) || (1007...1014).contains($0) || (3000...4999).contains($0)
+        }
         if length == 1 || isCodeValid == false {
             sendClose(context, code: 1002)
         } else if !isReasonValid {

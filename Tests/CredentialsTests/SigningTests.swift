@@ -83,7 +83,9 @@ import Testing
         for broken in ["", "a", "a.b.c", good + "a", good.dropLast(4) + "AAAA", String(repeating: "a", count: 10_000)] {
             #expect(await isRefused(set, String(broken)))
         }
-        for header in [#"{"alg":"none","kid":"\#(keys.kid)"}"#, #"{"alg":"HS256","kid":"\#(keys.kid)"}"#, #"{"alg":"ES256"}"#] {
+        for header in [
+            #"{"alg":"none","kid":"\#(keys.kid)"}"#, #"{"alg":"HS256","kid":"\#(keys.kid)"}"#, #"{"alg":"ES256"}"#,
+        ] {
             parts[0] = Base64URL.encode(header.utf8)
             #expect(await isRefused(set, parts.joined(separator: ".")))
             #expect(await isRefused(set, parts[0] + "." + parts[1] + "."))

@@ -10,7 +10,9 @@ import Testing
 @testable import HTTPService
 
 @Suite struct AuthenticatorTests {
-    func token(_ keys: SigningKeys, mail: Bool = false, issued: Int64 = Timestamp.now(), jti: String = "j1") async throws -> String {
+    func token(
+        _ keys: SigningKeys, mail: Bool = false, issued: Int64 = Timestamp.now(), jti: String = "j1"
+    ) async throws -> String {
         try await keys.sign(
             mail
                 ? .mailAccess(
@@ -94,7 +96,7 @@ import Testing
             ]
             let good = try await client.executeRequest(uri: "/introspect", method: .post, headers: headers, body: body)
             #expect(String(buffer: good.body) == "a+b c")
-            headers[.authorization] = "Basic ZG92ZWNvdDpzM2NyZXR="
+            headers[.authorization] = "Basic ZG92ZWNvdDpzM2NyZVQ="
             let bad = try await client.executeRequest(uri: "/introspect", method: .post, headers: headers, body: body)
             #expect(bad.status == .unauthorized)
             #expect(bad.headers[.wwwAuthenticate]?.hasPrefix("Basic ") == true)

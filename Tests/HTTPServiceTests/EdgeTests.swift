@@ -29,6 +29,7 @@ struct ProblemBody: Decodable {
     struct Item: Decodable {
         let field: String
         let code: String
+        let message: String
     }
     let status: Int
     let code: String
@@ -60,8 +61,12 @@ struct Loose<Value: Decodable>: Decodable {
     @Test func errorsBecomeProblems() async throws {
         try await withRouter { router in
             router.get("/failure") { _, _ -> Response in throw Failure.conflict("domain_exists", "It exists.") }
-            router.get("/away") { _, _ -> Response in throw Failure.unavailable("MariaDB", retryAfter: .milliseconds(1500)) }
-            router.get("/http") { _, _ -> Response in throw HTTPError(.init(code: 418, reasonPhrase: "I am a teapot"), message: "short and stout") }
+            router.get("/away") { _, _ -> Response in
+                throw Failure.unavailable("MariaDB", retryAfter: .milliseconds(1500))
+            }
+            router.get("/http") { _, _ -> Response in
+                throw HTTPError(.init(code: 418, reasonPhrase: "I am a teapot"), message: "short and stout")
+            }
             router.get("/bug") { _, _ -> Response in throw Oops() }
         } test: { client in
             let failure = try await client.executeRequest(uri: "/failure", method: .get, headers: [:], body: nil)

@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test func decodesWhatFits() throws {
-        let json = #" {"name":"\u00fc \ud83d\ude00\n\"","rules":[{"match_type":"any"}],"quota":null,"tags":{"a":1e2,"b":-0.5}} "#
+        let json =
+            #" {"name":"\u00fc \ud83d\ude00\n\"","rules":[{"match_type":"any"}],"quota":null,"tags":{"a":1e2,"b":-0.5}} "#
         let value = try StrictJSONDecoder.decode(Signature.self, from: Array(json.utf8))
         #expect(value.name == "ü 😀\n\"")
         #expect(value.rules == [.init(matchType: "any", matchValue: nil)])
@@ -135,7 +136,8 @@ import Testing
     }
 
     @Test func nestedContainersWrittenByHand() throws {
-        let event = MailEvent(id: "1-0", account: "a@example.com", at: 0, kind: .folderUpdate(folder: "IN\"BOX", unseen: 1, exists: 2))
+        let event = MailEvent(
+            id: "1-0", account: "a@example.com", at: 0, kind: .folderUpdate(folder: "IN\"BOX", unseen: 1, exists: 2))
         let json = try JSONOutputEncoder.encode(event)
         #expect(try StrictJSONDecoder.decode(MailEvent.self, from: json) == event)
     }

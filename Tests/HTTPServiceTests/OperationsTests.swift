@@ -47,7 +47,9 @@ import Testing
 
     @Test func labelSetsAreBounded() {
         let metrics = Prometheus(seriesLimit: 3)
-        for index in 0..<10 { metrics.makeCounter(label: "hits", dimensions: [("user", "\(index)\"\n")]).increment(by: 1) }
+        for index in 0..<10 {
+            metrics.makeCounter(label: "hits", dimensions: [("user", "\(index)\"\n")]).increment(by: 1)
+        }
         let text = metrics.text()
         #expect(text.contains(#"hits{overflow="true"} 7.0"#))
         #expect(text.contains(#"hits{user="0\"\n"} 1.0"#))

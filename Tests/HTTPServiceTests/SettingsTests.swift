@@ -6,7 +6,8 @@ import Testing
 @Suite struct SettingsTests {
     func reader(_ environment: [String: String], yaml: String? = nil) async throws -> SettingsReader {
         guard let yaml else { return try await SettingsReader(environment: environment) }
-        let path = FileManager.default.temporaryDirectory.appending(path: "settings-\(UInt64.random(in: 0 ... .max)).yaml")
+        let path = FileManager.default.temporaryDirectory.appending(
+            path: "settings-\(UInt64.random(in: 0 ... .max)).yaml")
         try Data(yaml.utf8).write(to: path)
         defer { try? FileManager.default.removeItem(at: path) }
         return try await SettingsReader(environment: environment, file: path.path)
@@ -51,7 +52,8 @@ import Testing
     }
 
     @Test func serverSettingsHaveDefaults() async throws {
-        let settings = ServerSettings(try await reader(["XYNAP_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8"]), defaultPort: 9)
+        let settings = ServerSettings(
+            try await reader(["XYNAP_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8"]), defaultPort: 9)
         #expect(settings.port == 9)
         #expect(settings.trustedProxies.contain("10.9.9.9"))
         let read = try await reader(["XYNAP_TRUSTED_PROXIES": "everyone"])

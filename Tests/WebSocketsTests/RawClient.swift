@@ -31,7 +31,8 @@ struct RawClient: ~Copyable {
             var client = RawClient(
                 iterator: inbound.makeAsyncIterator(), outbound: outbound, channel: connection.channel)
             // Whatever hangs in a test ends here.
-            let guardian = connection.channel.eventLoop.scheduleTask(in: .seconds(10)) { [channel = connection.channel] in
+            let guardian = connection.channel.eventLoop.scheduleTask(in: .seconds(10)) {
+                [channel = connection.channel] in
                 channel.close(promise: nil)
             }
             defer { guardian.cancel() }
@@ -117,7 +118,9 @@ struct RawClient: ~Copyable {
 
     private mutating func takeFrame() -> Frame? {
         var copy = buffer
-        guard let first = copy.readInteger(as: UInt8.self), let second = copy.readInteger(as: UInt8.self) else { return nil }
+        guard let first = copy.readInteger(as: UInt8.self), let second = copy.readInteger(as: UInt8.self) else {
+            return nil
+        }
         var length = Int(second & 127)
         if length == 126 {
             guard let extended = copy.readInteger(as: UInt16.self) else { return nil }

@@ -56,7 +56,8 @@ import Testing
                     #expect(try await client.next()?.text == "hällo \(index)")
                 }
                 try await client.write(
-                    RawClient.frame(1, Array("frag".utf8), fin: false) + RawClient.frame(0, Array("men".utf8), fin: false)
+                    RawClient.frame(1, Array("frag".utf8), fin: false)
+                        + RawClient.frame(0, Array("men".utf8), fin: false)
                         + RawClient.frame(9, Array("between".utf8)) + RawClient.frame(0, Array("ted".utf8)))
                 #expect(try await client.next() == RawClient.Frame(opcode: 10, payload: Array("between".utf8)))
                 #expect(try await client.next()?.text == "fragmented")
@@ -120,20 +121,21 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("unmasked", RawClient.frame(1, [0x78], masked: false), 1002),
-        ("reserved bit", RawClient.frame(1, [0x78], reserved: 0x40), 1002),
-        ("unknown opcode", RawClient.frame(3, [0x78]), 1002),
-        ("not UTF-8", RawClient.frame(1, [0xff, 0xfe]), 1007),
-        ("a continuation of nothing", RawClient.frame(0, [0x78]), 1002),
-        ("too large", RawClient.frame(1, [UInt8](repeating: 0x78, count: 70_000)), 1009),
-        ("a fragmented ping", RawClient.frame(9, [0x78], fin: false), 1002),
-        ("a long ping", RawClient.frame(9, [UInt8](repeating: 0x78, count: 126)), 1002),
-        ("binary", RawClient.frame(2, [1, 2, 3]), 1003),
-        ("a new message within one", RawClient.frame(1, [0x78], fin: false) + RawClient.frame(1, [0x78]), 1002),
-        ("a forbidden close code", RawClient.frame(8, [0x03, 0xed]), 1002),
-        ("half a close code", RawClient.frame(8, [0x03]), 1002),
-    ] as [(String, [UInt8], Int)])
+    @Test(
+        arguments: [
+            ("unmasked", RawClient.frame(1, [0x78], masked: false), 1002),
+            ("reserved bit", RawClient.frame(1, [0x78], reserved: 0x40), 1002),
+            ("unknown opcode", RawClient.frame(3, [0x78]), 1002),
+            ("not UTF-8", RawClient.frame(1, [0xff, 0xfe]), 1007),
+            ("a continuation of nothing", RawClient.frame(0, [0x78]), 1002),
+            ("too large", RawClient.frame(1, [UInt8](repeating: 0x78, count: 70_000)), 1009),
+            ("a fragmented ping", RawClient.frame(9, [0x78], fin: false), 1002),
+            ("a long ping", RawClient.frame(9, [UInt8](repeating: 0x78, count: 126)), 1002),
+            ("binary", RawClient.frame(2, [1, 2, 3]), 1003),
+            ("a new message within one", RawClient.frame(1, [0x78], fin: false) + RawClient.frame(1, [0x78]), 1002),
+            ("a forbidden close code", RawClient.frame(8, [0x03, 0xed]), 1002),
+            ("half a close code", RawClient.frame(8, [0x03]), 1002),
+        ] as [(String, [UInt8], Int)])
     func whatTheRFCForbids(name: String, bytes: [UInt8], code: Int) async throws {
         try await withServer { port in
             try await RawClient.connected(port: port) { client in
@@ -202,7 +204,8 @@ import Testing
             try await RawClient.connected(port: port) { client in
                 try await client.write(
                     RawClient.handshake.replacing(
-                        "Sec-WebSocket-Version", with: "Sec-WebSocket-Protocol: bearer, abc.def\r\nSec-WebSocket-Version"))
+                        "Sec-WebSocket-Version",
+                        with: "Sec-WebSocket-Protocol: bearer, abc.def\r\nSec-WebSocket-Version"))
                 #expect(try await client.head().lowercased().contains("sec-websocket-protocol: bearer\r\n"))
             }
         }
