@@ -4,11 +4,11 @@ import Logging
 /// Who watches a mailbox among the replicas: one lease each, in Redis.
 struct Leases: Sendable {
     /// How long a replica that died keeps its mailboxes from the others.
-    private static let life = Duration.seconds(15)
-    private static let renewal = Duration.seconds(5)
+    private static let life = Duration.seconds(10)
+    private static let renewal = Duration.seconds(3)
 
     let bus: EventBus
-    /// This replica, unique.
+    /// This replica: unique, and the same after a restart.
     let holder: String
     let logger: Logger
 

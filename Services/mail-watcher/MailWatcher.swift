@@ -14,7 +14,7 @@ import WebSockets
 
     static func assemble(_ service: ServiceAssembly, settings: WatchSettings) async throws {
         let logger = service.logger
-        let instance = Instance.name()
+        let instance = Instance.name(port: service.server.port)
         let subscribers = Subscribers(capacity: settings.subscribers)
         let (revoked, revoke) = AsyncStream<Watchlist.Revoked>.makeStream(bufferingPolicy: .bufferingNewest(10_000))
         let keys = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: logger)

@@ -154,7 +154,8 @@ actor MailboxWatch {
                 for await _ in heard.wakes { try await self.process(heard.take(), connection) }
                 throw CancellationError()
             }
-            try await group.waitForAll()
+            // Each ends by throwing alone; the first to end takes the others with it.
+            try await group.next()
         }
     }
 
