@@ -77,7 +77,8 @@ struct Audience: Sendable {
     private func check(_ accounts: [String], _ identity: Subscriber.Identity) async throws {
         let caller = try identity.caller
         try caller.require("mail:read")
-        let own = if case .person(let person) = caller { Set(person.accounts.map { $0.lowercased() }) } else { Set<String>() }
+        let own =
+            if case .person(let person) = caller { Set(person.accounts.map { $0.lowercased() }) } else { Set<String>() }
         for account in accounts where !own.contains(account) {
             if case .accounts = caller.scope { throw Failure.notFound("This mailbox") }
             guard try await platform.database.accounts.find(email: account, scope: caller.scope) != nil else {

@@ -54,7 +54,9 @@ struct EventStreams: Sendable {
                 if let since { try await replay(listener, since: since, send: send) }
                 try await listener.forEach(send)
             }
-        } onGracefulShutdown: { listener.end(.shutdown) }
+        } onGracefulShutdown: {
+            listener.end(.shutdown)
+        }
     }
 
     /// Live events queue up meanwhile; those that are in the log too are then passed over.

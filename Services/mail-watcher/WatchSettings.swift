@@ -25,8 +25,9 @@ struct WatchSettings: ServiceSettings {
         authURL = read.string("auth.url", "Base URL of auth-server, asked for mail tokens")
         serviceToken = read.secret("service.token", "Our service token (xs_…), with the scope auth:mail-token")
         imap = Self.imap(read)
-        watchesAll = read.choice(
-            "watch", of: ["subscribed", "all"], default: "subscribed", "Which mailboxes are watched") == "all"
+        watchesAll =
+            read.choice(
+                "watch", of: ["subscribed", "all"], default: "subscribed", "Which mailboxes are watched") == "all"
         linger = read.duration(
             "watch.linger", default: .seconds(300), "How much longer than its last subscriber a mailbox is watched")
         reconcileEvery = read.duration(
@@ -43,7 +44,8 @@ struct WatchSettings: ServiceSettings {
             tls.trustRoots = .file(file)
         }
         let security = read.choice(
-            "imap.security", of: ["plain", "tls", "starttls"], default: "tls", "How the connection to IMAP is protected")
+            "imap.security", of: ["plain", "tls", "starttls"], default: "tls", "How the connection to IMAP is protected"
+        )
         // A hung server is noticed by the look after `watch.reconcile`, which waits this long at most: within 30 s.
         return IMAPConfiguration(
             host: read.string("imap.host", default: "127.0.0.1", "Host of the IMAP server"),

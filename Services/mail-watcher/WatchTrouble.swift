@@ -19,7 +19,11 @@ struct WatchTrouble: Sendable, Equatable {
             isRefusal = [.notFound, .conflict, .forbidden, .unauthorized].contains(failure.kind)
         case let error as IMAPError:
             code = Self.word(error)
-            if case .authenticationFailed(let code, _, _) = error { isRefusal = code != .unavailable } else { isRefusal = false }
+            if case .authenticationFailed(let code, _, _) = error {
+                isRefusal = code != .unavailable
+            } else {
+                isRefusal = false
+            }
         default:
             code = "internal_error"
             isRefusal = false

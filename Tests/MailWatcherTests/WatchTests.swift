@@ -86,7 +86,10 @@ struct WatchTests {
         _ = watch.heard("INBOX", Self.inbox(43))
         let early = watch.fetched("INBOX", uidValidity: 7, uids: 42..<43, [Self.mail(42)])
         #expect(Self.fetches(early) == [41..<43])
-        #expect(Self.news(watch.fetched("INBOX", uidValidity: 7, uids: 41..<43, [Self.mail(41), Self.mail(42)])) == [41, 42])
+        #expect(
+            Self.news(watch.fetched("INBOX", uidValidity: 7, uids: 41..<43, [Self.mail(41), Self.mail(42)])) == [
+                41, 42,
+            ])
     }
 
     @Test("mail that came during an outage is announced after it, also when a fetch was cut off")
