@@ -105,17 +105,26 @@ let package = Package(
         module("Redis", ["CHiredis", nioCore, nioPosix, nioSSL, nioLocks, logging, lifecycle]),
         module(
             "WebSockets",
-            [hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, crypto, logging]),
+            [
+                hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioWebSocket, nioHTTPTypes,
+                nioHTTPTypesHTTP1, crypto, logging,
+            ]),
 
         // The product's own
         module("MailModel"),
-        module("Credentials", ["MailModel", "CSodium", jwtKit, crypto, httpClient, nioCore, nioHTTP1, nioPosix, nioLocks, logging, lifecycle]),
+        module(
+            "Credentials",
+            [
+                "MailModel", "CSodium", jwtKit, crypto, httpClient, nioCore, nioHTTP1, nioPosix, nioLocks, logging,
+                lifecycle,
+            ]),
         module("Storage", ["MailModel", "MariaDB", logging]),
         module("EventBus", ["MailModel", "Redis", nioCore, nioLocks, logging, lifecycle]),
         module(
             "HTTPService",
             [
-                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioPosix, nioLocks, logging,
+                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioPosix,
+                nioLocks, logging,
                 metrics, coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
             ]),
 
@@ -131,8 +140,13 @@ let package = Package(
         tests("MailModelTests", ["MailModel"]),
         tests(
             "HTTPServiceTests",
-            ["HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpTypes, nioCore, nioLocks, coreMetrics, logging]),
-        tests("WebSocketsTests", ["WebSockets", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging]),
+            [
+                "HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpTypes, nioCore,
+                nioLocks, coreMetrics, logging,
+            ]),
+        tests(
+            "WebSocketsTests",
+            ["WebSockets", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging]),
         tests("CredentialsTests", ["Credentials", "MailModel", jwtKit]),
         tests("StorageTests", ["Storage", "MariaDB", "MailModel", "TestSupport"]),
         tests("MariaDBTests", ["MariaDB", "TestSupport"]),

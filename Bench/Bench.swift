@@ -35,7 +35,8 @@ struct MemoryRows {
             let pid = try String(contentsOfFile: "\(product.pidsFolder)/\(service)", encoding: .utf8)
                 .trimmingCharacters(in: .whitespacesAndNewlines)
             let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-            let kilobytes = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+            let kilobytes =
+                status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
                 .flatMap { Double($0.split(whereSeparator: \.isWhitespace)[1]) } ?? 0
             return Result(
                 what: "\(service), RSS after the load above (MB)", measured: "\(Int(kilobytes)) kB",

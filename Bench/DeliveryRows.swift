@@ -19,7 +19,9 @@ struct DeliveryRows {
                 Product.message(subject: subject, to: product.mailbox), from: "bench@example.org", to: product.mailbox)
             delays.append(
                 try timed {
-                    while case let event = try events.next(), !(event.contains(#""mail.new_message""#) && event.contains(subject)) {}
+                    while case let event = try events.next(),
+                        !(event.contains(#""mail.new_message""#) && event.contains(subject))
+                    {}
                 })
             // Apart from each other, at no fixed phase of Dovecot's half-second.
             usleep(UInt32.random(in: 50_000...600_000))

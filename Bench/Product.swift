@@ -28,7 +28,8 @@ final class Product {
     func prepare() throws {
         let customer = try post(authPort, "/api/v1/customers", #"{"name":"bench"}"#)
         let name = mailbox.split(separator: "@")[1]
-        let domain = try post(adminPort, "/api/v1/mail/domains", #"{"domain":"\#(name)","customer_id":\#(customer.id)}"#)
+        let domain = try post(
+            adminPort, "/api/v1/mail/domains", #"{"domain":"\#(name)","customer_id":\#(customer.id)}"#)
         _ = try post(
             adminPort, "/api/v1/mail/domains/\(domain.id)/accounts",
             #"{"local_part":"bench","password":"bench-password","quota_mb":4096}"#)

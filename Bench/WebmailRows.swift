@@ -16,9 +16,11 @@ struct WebmailRows {
         let page = try HTTPCall(
             port: product.webmailPort, "GET", "/api/v1/mail/webmail/messages/INBOX?per_page=50", headers: headers)
         let folders = try HTTPCall(port: product.webmailPort, "GET", "/api/v1/mail/webmail/folders", headers: headers)
-        let list = #"LIST "" "*" RETURN (SUBSCRIBED SPECIAL-USE STATUS (MESSAGES UNSEEN UIDVALIDITY HIGHESTMODSEQ SIZE))"#
+        let list =
+            #"LIST "" "*" RETURN (SUBSCRIBED SPECIAL-USE STATUS (MESSAGES UNSEEN UIDVALIDITY HIGHESTMODSEQ SIZE))"#
         return [
-            try compare("page of 50, warm, p50", floor: { try bare.command("FETCH \(newest) \(items)") }, call: { try page() }),
+            try compare(
+                "page of 50, warm, p50", floor: { try bare.command("FETCH \(newest) \(items)") }, call: { try page() }),
             try compare("folders, p50", floor: { try bare.command(list) }, call: { try folders() }),
         ]
     }

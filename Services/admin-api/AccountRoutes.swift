@@ -87,7 +87,8 @@ struct AccountRoutes: Sendable {
                 displayName: try Self.displayName(body.display_name), scope: context.caller.scope))
     }
 
-    private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Response {
+    private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Response
+    {
         try context.caller.requireAdmin("mail:write")
         let id = try context.idParameter()
         if let revocation = try await accounts.setSuspended(id, suspended, scope: context.caller.scope) {

@@ -27,7 +27,11 @@ struct AliasRoutes: Sendable {
 
         init(from decoder: any Decoder) throws {
             let value = try decoder.singleValueContainer()
-            if let one = try? value.decode(String.self) { addresses = [one] } else { addresses = try value.decode([String].self) }
+            if let one = try? value.decode(String.self) {
+                addresses = [one]
+            } else {
+                addresses = try value.decode([String].self)
+            }
         }
     }
 
@@ -57,7 +61,8 @@ struct AliasRoutes: Sendable {
         if text == "*" { return text }
         do { return try EmailAddress(localPart: text, domain: domain).localPart } catch {
             throw Failure.invalid(
-                "source", code: "invalid_local_part", "must be the part of an address before the @, or * for the catch-all")
+                "source", code: "invalid_local_part",
+                "must be the part of an address before the @, or * for the catch-all")
         }
     }
 }

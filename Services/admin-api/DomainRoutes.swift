@@ -54,7 +54,8 @@ struct DomainRoutes: Sendable {
         return try .json(try await domains.find(context.idParameter(), scope: context.caller.scope))
     }
 
-    private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Response {
+    private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Response
+    {
         try context.caller.requireAdmin("mail:write")
         let id = try context.idParameter()
         await platform.announce(try await domains.setSuspended(id, suspended, scope: context.caller.scope))

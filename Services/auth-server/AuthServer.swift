@@ -25,7 +25,8 @@ import Storage
             keys: keys.keySet, revocations: platform.revocations, accounts: database.accounts)
 
         service.run(ender)
-        service.run(Housekeeping(database: database, bootstrapToken: settings.bootstrapServiceToken, logger: service.logger))
+        service.run(
+            Housekeeping(database: database, bootstrapToken: settings.bootstrapServiceToken, logger: service.logger))
 
         LoginRoutes(platform: platform, issuer: issuer, passwords: passwords).add(to: service.router)
         MailTokenRoutes(platform: platform, issuer: issuer).add(to: service.router)

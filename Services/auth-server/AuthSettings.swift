@@ -16,14 +16,18 @@ struct AuthSettings: ServiceSettings {
 
     init(_ read: SettingsReader) {
         platform = PlatformSettings(read)
-        signingKeyFile = read.string("signing.key.file", "File of the signing keys (PEM, mode 0600); made at the first start")
-        introspectionCredentials = read.secret("introspection.credentials", "user:password that Dovecot and services introspect with")
-        bootstrapServiceToken = read.optionalSecret("bootstrap.service.token", "The first service token (xs_…, scope *), kept at start")
+        signingKeyFile = read.string(
+            "signing.key.file", "File of the signing keys (PEM, mode 0600); made at the first start")
+        introspectionCredentials = read.secret(
+            "introspection.credentials", "user:password that Dovecot and services introspect with")
+        bootstrapServiceToken = read.optionalSecret(
+            "bootstrap.service.token", "The first service token (xs_…, scope *), kept at start")
         doveadmURL = read.optionalString("doveadm.url", "Dovecot's doveadm HTTP API, where live sessions are ended")
         doveadmAPIKey = read.secret("doveadm.api.key", default: "", "Key of that API")
         accessLifetime = read.duration("access.lifetime", default: .seconds(900), "Life of an access token")
         mailLifetime = read.duration("mail.lifetime", default: .seconds(3600), "Life of a mail token, at most an hour")
-        refreshLifetime = read.duration("refresh.lifetime", default: .seconds(30 * 86_400), "Life of an unused refresh token")
+        refreshLifetime = read.duration(
+            "refresh.lifetime", default: .seconds(30 * 86_400), "Life of an unused refresh token")
         hashingThreads = read.int("password.threads", default: 1, in: 1...64, "Passwords hashed at once, 64 MiB each")
     }
 }

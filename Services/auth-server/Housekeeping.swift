@@ -29,7 +29,8 @@ struct Housekeeping: Service {
     private func keepBootstrapToken() async throws {
         guard let bootstrapToken else { return }
         guard let token = OpaqueToken(bootstrapToken, kind: .service) else {
-            logger.error("The bootstrap service token is not kept: it must begin with xs_ and have 20 to 200 characters")
+            logger.error(
+                "The bootstrap service token is not kept: it must begin with xs_ and have 20 to 200 characters")
             return
         }
         try await database.serviceTokens.create(name: "bootstrap", hash: token.hash, scopes: ["*"])

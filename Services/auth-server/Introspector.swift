@@ -17,7 +17,8 @@ struct Introspector: Sendable {
     private let cache: VerifiedTokens
     private let hits = Counter(label: "introspections_total", dimensions: [("outcome", "active"), ("cache", "hit")])
     private let misses = Counter(label: "introspections_total", dimensions: [("outcome", "active"), ("cache", "miss")])
-    private let inactive = Counter(label: "introspections_total", dimensions: [("outcome", "inactive"), ("cache", "miss")])
+    private let inactive = Counter(
+        label: "introspections_total", dimensions: [("outcome", "inactive"), ("cache", "miss")])
 
     /// Exactly this for everything that does not count, whatever the reason (RFC 7662 §2.2).
     static let inactiveAnswer = ByteBuffer(string: #"{"active":false}"#)

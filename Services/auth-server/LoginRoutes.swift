@@ -61,7 +61,8 @@ struct LoginRoutes: Sendable {
     @Sendable private func refresh(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let body: Refresh = try await request.decode()
         let invalid = Failure(
-            .unauthorized, code: "invalid_grant", "The refresh token is not valid, was used or was revoked; log in again.")
+            .unauthorized, code: "invalid_grant",
+            "The refresh token is not valid, was used or was revoked; log in again.")
         guard let token = OpaqueToken(body.refresh_token, kind: .refresh) else { throw invalid }
         let issuedAt = Timestamp.now()
         switch try await issuer.rotate(token, issuedAt: issuedAt) {
@@ -100,7 +101,9 @@ struct LoginRoutes: Sendable {
         let user = try await platform.database.users.credentials(email: email)
         if let user, try await passwords.verify(password, against: user.passwordHash) { return Principal(user.user) }
         let mailbox = try await platform.database.accounts.login(email: email.description)
-        if let mailbox, try await passwords.verify(password, against: mailbox.passwordHash) { return Principal(mailbox) }
+        if let mailbox, try await passwords.verify(password, against: mailbox.passwordHash) {
+            return Principal(mailbox)
+        }
         if user == nil, mailbox == nil { try await passwords.verifyDummy(password) }
         return nil
     }
@@ -109,7 +112,8 @@ struct LoginRoutes: Sendable {
         let parts = subject.split(separator: ":")
         guard parts.count == 2, let id = Int64(parts[1]) else { return nil }
         if parts[0] == "account" { return try await platform.database.accounts.login(id: id).map { Principal($0) } }
-        do { return Principal(try await platform.database.users.find(id, scope: .everything)) } catch let failure as Failure
+        do { return Principal(try await platform.database.users.find(id, scope: .everything)) } catch let failure
+            as Failure
             where failure.kind == .notFound
         { return nil }
     }

@@ -111,7 +111,8 @@ struct PeopleRoutes: Sendable {
         let body: ServiceTokenBody = try await request.decode()
         let expiresAt = try body.expires_at.map { text in
             guard let time = Timestamp.milliseconds(rfc3339: text), time > Timestamp.now() else {
-                throw Failure.invalid("expires_at", code: "invalid_time", "must be a time to come, like 2027-01-01T00:00:00Z")
+                throw Failure.invalid(
+                    "expires_at", code: "invalid_time", "must be a time to come, like 2027-01-01T00:00:00Z")
             }
             return time
         }
@@ -153,6 +154,8 @@ struct PeopleRoutes: Sendable {
     private static func isScope(_ text: String) -> Bool {
         text == "*"
             || (1...50).contains(text.utf8.count)
-                && text.utf8.allSatisfy { (0x61...0x7a).contains($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "-") }
+                && text.utf8.allSatisfy {
+                    (0x61...0x7a).contains($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "-")
+                }
     }
 }

@@ -46,7 +46,8 @@ public enum Timestamp {
             let digits = bytes[20..<bytes.count - 1].prefix(3).map { Int($0 - 0x30) }
             millis = (0..<3).reduce(0) { $0 * 10 + ($1 < digits.count ? digits[$1] : 0) }
         }
-        let seconds = CivilDate.daysSinceEpoch(year: year, month: month, day: day) * 86_400
+        let seconds =
+            CivilDate.daysSinceEpoch(year: year, month: month, day: day) * 86_400
             + hour * 3600 + minute * 60 + second
         return Int64(seconds) * 1000 + Int64(millis)
     }

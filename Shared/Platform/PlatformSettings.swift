@@ -9,7 +9,8 @@ public struct PlatformSettings: ServiceSettings {
     let database: Database.Configuration
 
     public init(_ read: SettingsReader) {
-        issuer = read.string("issuer", default: "http://127.0.0.1:8080", "Public base URL of the platform; the issuer of its tokens")
+        issuer = read.string(
+            "issuer", default: "http://127.0.0.1:8080", "Public base URL of the platform; the issuer of its tokens")
         redisURL = read.secret("redis.url", default: "redis://127.0.0.1:6379", "Redis, as redis:// or rediss:// URL")
         database = Database.Configuration(
             socket: read.optionalString("database.socket", "Unix socket of MariaDB; without it host and port are used"),
@@ -18,6 +19,7 @@ public struct PlatformSettings: ServiceSettings {
             user: read.string("database.user", default: "xynap", "User of MariaDB"),
             password: read.secret("database.password", "Password of that user"),
             database: read.string("database.name", default: "xynap", "Name of the database"),
-            connections: read.int("database.connections", default: 4, in: 1...256, "Connections to MariaDB, each with a thread"))
+            connections: read.int(
+                "database.connections", default: 4, in: 1...256, "Connections to MariaDB, each with a thread"))
     }
 }

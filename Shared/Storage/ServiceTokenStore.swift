@@ -27,7 +27,9 @@ public struct ServiceTokenStore: Sendable {
     /// Keeps the hash of a token; one that is kept already stays as it is.
     /// - Parameter expiresAt: Milliseconds since 1970; nil never expires.
     @discardableResult
-    public func create(name: String, hash: String, scopes: [String], expiresAt: Int64? = nil) async throws
+    public func create(
+        name: String, hash: String, scopes: [String], expiresAt: Int64? = nil
+    ) async throws
         -> ServiceToken
     {
         try await database.execute(

@@ -142,7 +142,8 @@ import Testing
         let domain = tenant.domain.domain
         func alias(_ source: String, _ destination: String) async throws -> Alias {
             try await database.aliases.create(
-                domainID: tenant.domain.id, source: source, destination: [EmailAddress(destination)], scope: .everything)
+                domainID: tenant.domain.id, source: source, destination: [EmailAddress(destination)], scope: .everything
+            )
         }
         #expect(try await alias("sales", "info@\(domain)").destination == ["info@\(domain)"])
         _ = try await alias("a", "b@\(domain)")
