@@ -4,7 +4,7 @@ import Redis
 
 extension EventBus {
     /// How long a subscriber waits for Redis before it is left to a later `mail.resync`.
-    private static let patience: Duration = .seconds(1)
+    private static let patience: Duration = .seconds(2)
     private static let replayPage = 500
 
     /// The account's events from now on: each that is published after this returns is heard, or stood for by
@@ -67,7 +67,8 @@ extension EventBus {
     private func heal(_ account: String, after id: StreamID) async throws {
         var since = id
         while true {
-            guard case .events(let events) = try await replay(account: account, since: "\(since)", limit: Self.replayPage)
+            guard
+                case .events(let events) = try await replay(account: account, since: "\(since)", limit: Self.replayPage)
             else {
                 hub.deliver(.resync(account))
                 return hub.becameLive(account, upTo: StreamID(try await latestID(account: account)))

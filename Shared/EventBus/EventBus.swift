@@ -14,8 +14,8 @@ public import ServiceLifecycle
 /// | `mail.lease.<name>` | the holder of a lease |
 ///
 /// Everything asked of it throws `Failure.unavailable` or `.timeout` while Redis is away. `run()` must run for
-/// subscriptions and for `RevocationFeed`; they come back by themselves, and what they missed meanwhile is replayed from
-/// the log or told as `mail.resync`.
+/// subscriptions and for `RevocationFeed`; they come back by themselves, and what they missed meanwhile is replayed
+/// from the log or told as `mail.resync`.
 public final class EventBus: Service {
     static let revocationChannel = "auth.revocations"
 
@@ -92,7 +92,9 @@ public final class EventBus: Service {
 
     /// The id of the account's latest event: where to replay from later. `0-0` when the log is empty.
     public func latestID(account: String) async throws -> String {
-        let newest = try await mapped { try await redis.command("XREVRANGE", Self.logKey(account), "+", "-", "COUNT", 1) }
+        let newest = try await mapped {
+            try await redis.command("XREVRANGE", Self.logKey(account), "+", "-", "COUNT", 1)
+        }
         return newest.array?.first?.array?.first?.string ?? "\(StreamID.zero)"
     }
 

@@ -9,8 +9,8 @@ enum Script {
         return id
         """
 
-    /// KEYS: log. ARGV: where to begin, how many. Returns the entries, and of the log: the first entry's id, the last id
-    /// ever given, how many were ever added, how many there are. The last four are empty for a log that does not exist.
+    /// KEYS: log. ARGV: where to begin, how many. Returns the entries, and of the log: the first entry's id, the last
+    /// id ever given, how many were ever added, how many there are. The last four are empty for a log that does not exist.
     static let replay = """
         local entries = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])
         if redis.call('EXISTS', KEYS[1]) == 0 then return {entries, '', '', 0, 0} end

@@ -46,8 +46,8 @@ public final class MariaDB: Sendable {
     @discardableResult
     public func execute(_ sql: SQL) async throws -> Outcome { try await onConnection { try $0.execute(sql) } }
 
-    /// Runs `body` in one transaction on one connection: commits when it returns, rolls back when it throws, runs it again
-    /// (three times in all at most) when the server rolled it back to end a deadlock.
+    /// Runs `body` in one transaction on one connection: commits when it returns, rolls back when it throws, runs it
+    /// again (three times in all at most) when the server rolled it back to end a deadlock.
     ///
     /// The body blocks a thread of the pool, must not wait for anything else, and has no effects but its statements.
     /// Throws `MariaDBError`, or what the body throws.
@@ -182,7 +182,7 @@ extension MariaDB {
         let connection: Connection?
         do {
             connection = try Connection(configuration)
-        } catch where error.isServerAway {
+        } catch  where error.isServerAway {
             scheduleProbe()
             return
         } catch {

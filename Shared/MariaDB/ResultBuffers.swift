@@ -71,7 +71,9 @@ final class ResultBuffers {
         case .double: return .double(place.load(as: Double.self))
         case .text, .binary:
             let length = Int(lengths[index])
-            if length <= Self.inlineLength { return value(at: index, UnsafeRawBufferPointer(start: place, count: length)) }
+            if length <= Self.inlineLength {
+                return value(at: index, UnsafeRawBufferPointer(start: place, count: length))
+            }
             let whole = UnsafeMutableRawBufferPointer.allocate(byteCount: length, alignment: 8)
             defer { whole.deallocate() }
             var bind = bind(at: index)

@@ -92,9 +92,10 @@ final class RESPReader {
     }
 
     private var failure: RedisError {
-        .protocolViolation(withUnsafeBytes(of: reader.pointee.errstr) { text in
-            String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
-        })
+        .protocolViolation(
+            withUnsafeBytes(of: reader.pointee.errstr) { text in
+                String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+            })
     }
 
     private static func value(_ reply: redisReply) -> RESPValue {

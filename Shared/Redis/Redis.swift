@@ -105,4 +105,3 @@ private struct RedisURL {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
-

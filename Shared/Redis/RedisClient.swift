@@ -30,8 +30,8 @@ public final class RedisClient: Sendable {
         eventLoop = MultiThreadedEventLoopGroup.singleton.next()
     }
 
-    /// Sends one command; commands of several tasks share round trips. Not for commands that block (BLPOP) or change the
-    /// connection (SUBSCRIBE, MULTI). Throws `RedisError`.
+    /// Sends one command; commands of several tasks share round trips. Not for commands that block (BLPOP) or change
+    /// the connection (SUBSCRIBE, MULTI). Throws `RedisError`.
     @discardableResult
     public func command(_ arguments: any RedisArgument...) async throws -> RESPValue {
         try Self.checked(try await wire().send(arguments).get())

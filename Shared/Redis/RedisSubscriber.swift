@@ -7,7 +7,7 @@ public import ServiceLifecycle
 /// Keeps subscriptions to channels and patterns alive over one connection of its own: connects again when it breaks,
 /// subscribes again, and says so. Channels come and go while it runs.
 public final class RedisSubscriber: Service {
-    public enum Event: Sendable, Equatable {
+    public enum Event: Sendable, Hashable {
         /// From now on messages of this channel or pattern arrive; again after each reconnection.
         case subscribed(String)
         case message(channel: String, payload: [UInt8])
@@ -15,8 +15,8 @@ public final class RedisSubscriber: Service {
         case lost(Loss)
     }
 
-    public enum Loss: Sendable, Equatable {
-        /// The connection broke; each channel's `subscribed` follows when it is back.
+    public enum Loss: Sendable, Hashable {
+        /// There is no connection, or it broke; each channel's `subscribed` follows when it is back.
         case disconnected
         /// The reader was too slow; the subscriptions stand.
         case overflow
@@ -36,7 +36,7 @@ public final class RedisSubscriber: Service {
     private let state: NIOLockedValueBox<State>
 
     /// What happens, for one reader.
-    public var events: some AsyncSequence<Event, Never> & Sendable { queue }
+    public var events: GapQueue<Event> { queue }
 
     /// - Parameter buffer: How many events may wait for the reader; then they give way to `lost(.overflow)`.
     public init(
@@ -82,16 +82,20 @@ public final class RedisSubscriber: Service {
 
     private func stayConnected() async {
         var delay = 0.05
+        var isAway = false
         while !Task.isCancelled {
             do {
                 let wire = try await Wire.open(configuration, on: MultiThreadedEventLoopGroup.singleton.next()).get()
                 delay = 0.05
-                let reason = await hold(wire)
-                guard !Task.isCancelled else { return }
-                queue.append(.lost(.disconnected))
-                logger.warning("redis subscription lost", metadata: ["reason": "\(reason)"])
+                isAway = false
+                throw await hold(wire)
             } catch {
-                logger.debug("redis subscriber cannot connect", metadata: ["reason": "\(error)"])
+                guard !Task.isCancelled else { return }
+                if !isAway {
+                    queue.append(.lost(.disconnected))
+                    logger.warning("redis subscriptions lost", metadata: ["reason": "\(error)"])
+                }
+                isAway = true
             }
             try? await Task.sleep(for: .seconds(delay * .random(in: 0.5...1)))
             delay = min(delay * 2, Self.longestDelay)

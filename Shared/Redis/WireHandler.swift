@@ -102,7 +102,9 @@ final class WireHandler: ChannelInboundHandler {
         let now = NIODeadline.now()
         if let first = pending.first, first.deadline < now { return close(.timedOut) }
         if let pingDeadline, pingDeadline < now { return close(.timedOut) }
-        guard now - lastRead >= Self.silenceBeforePing, pending.isEmpty, pingDeadline == nil, let context else { return }
+        guard now - lastRead >= Self.silenceBeforePing, pending.isEmpty, pingDeadline == nil, let context else {
+            return
+        }
         var ping = context.channel.allocator.buffer(capacity: 16)
         RESPWriter.write(["PING"], to: &ping)
         if push == nil {

@@ -1,0 +1,74 @@
+import EventBus
+import MailModel
+import Redis
+import TestSupport
+import Testing
+
+@Suite struct EventTests {
+    @Test func whatIsPublishedIsHeardAndReplayed() async throws {
+        try await Fixture.with { bus in
+            let account = Fixture.account()
+            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            let first = try await bus.publish(Fixture.event(account, 1))
+            let second = try await bus.publish(Fixture.event(account, 2))
+            #expect(!first.id.isEmpty)
+            #expect([await heard.next(), await heard.next()] == [first, second])
+            #expect(try await bus.replay(account: account, since: "0-0") == .events([first, second]))
+            #expect(try await bus.replay(account: account, since: first.id) == .events([second]))
+            #expect(try await bus.replay(account: account, since: second.id) == .events([]))
+            #expect(try await bus.replay(account: account, since: "0-0", limit: 1) == .events([first]))
+            #expect(try await bus.latestID(account: account) == second.id)
+        }
+    }
+
+    @Test func whatIsForgottenIsTooOld() async throws {
+        try await Fixture.with(logCapacity: 100) { bus in
+            let account = Fixture.account()
+            #expect(try await bus.replay(account: account, since: "0-0") == .events([]))
+            #expect(try await bus.replay(account: account, since: "5-0") == .tooOld)
+            #expect(try await bus.replay(account: account, since: "nonsense") == .tooOld)
+            let first = try await bus.publish(Fixture.event(account, 0))
+            for number in 1..<400 { try await bus.publish(Fixture.event(account, number)) }
+            #expect(try await bus.replay(account: account, since: first.id) == .tooOld)
+            #expect(try await bus.replay(account: account, since: "99999999999999-0") == .tooOld)
+            let last = try await bus.publish(Fixture.event(account, 400))
+            #expect(try await bus.replay(account: account, since: last.id) == .events([]))
+        }
+    }
+
+    @Test func aSlowReaderIsToldToResync() async throws {
+        try await Fixture.with { bus in
+            let account = Fixture.account()
+            let slow = await bus.subscribe(account: account, buffer: 8)
+            let fast = await bus.subscribe(account: account, buffer: 1000)
+            for number in 0..<50 { try await bus.publish(Fixture.event(account, number)) }
+            let fastReader = fast.makeAsyncIterator()
+            for number in 0..<50 { #expect(await fastReader.next()?.number == number) }
+            #expect(await slow.makeAsyncIterator().next()?.number == -1)
+            slow.cancel()
+            try await bus.publish(Fixture.event(account, 50))
+            #expect(await fastReader.next()?.number == 50)
+        }
+    }
+
+    @Test func theLastListenerEndsTheSubscription() async throws {
+        let redis = RedisClient(try Redis.Configuration(url: try TestStack.load().redisURL))
+        try await Fixture.with { bus in
+            let account = Fixture.account()
+            let channel = "mail.events.\(account)"
+            let first = await bus.subscribe(account: account)
+            var second: Subscription? = await bus.subscribe(account: account)
+            first.cancel()
+            #expect(try await redis.command("PUBSUB", "NUMSUB", channel).array?.last == .integer(1))
+            #expect(second?.account == account)
+            second = nil
+            var subscribers: RESPValue? = .null
+            for _ in 0..<100 where subscribers != .integer(0) {
+                subscribers = try await redis.command("PUBSUB", "NUMSUB", channel).array?.last
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(subscribers == .integer(0))
+        }
+        await redis.close()
+    }
+}

@@ -1,0 +1,52 @@
+import EventBus
+import MailModel
+import Redis
+import TestSupport
+import Testing
+
+/// No gap is silent; on a Redis of the test's own.
+@Suite struct HealingTests {
+    @Test func aBrokenConnectionIsHealedFromTheLog() async throws {
+        let (_server, url) = try await PrivateServer.redis()
+        let redis = RedisClient(try Redis.Configuration(url: url))
+        try await Fixture.with(url: url) { bus in
+            let account = Fixture.account()
+            let quiet = Fixture.account()
+            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            let quietReader = await bus.subscribe(account: quiet).makeAsyncIterator()
+            for number in 0..<200 {
+                try await bus.publish(Fixture.event(account, number))
+                if number % 50 == 25 { try await redis.command("CLIENT", "KILL", "TYPE", "pubsub") }
+            }
+            // Each once and in order, though the connection broke in between.
+            for number in 0..<200 { #expect(await heard.next()?.number == number) }
+            try await Task.sleep(for: .milliseconds(300))
+            try await bus.publish(Fixture.event(quiet, 7))
+            // Who missed nothing is not told to resync.
+            #expect(await quietReader.next()?.number == 7)
+        }
+        await redis.close()
+        withExtendedLifetime(_server) {}
+    }
+
+    @Test func whatTheLogForgotIsAResync() async throws {
+        let (server, url) = try await PrivateServer.redis()
+        try await Fixture.with(url: url) { bus in
+            let account = Fixture.account()
+            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            try await bus.publish(Fixture.event(account, 1))
+            #expect(await heard.next()?.number == 1)
+            server.kill()
+            let error = await #expect(throws: Failure.self) { try await bus.publish(Fixture.event(account, 2)) }
+            #expect(error?.kind == .unavailable)
+            // One who comes while Redis is away is not made to wait, and resyncs when it is back.
+            let late = await bus.subscribe(account: Fixture.account()).makeAsyncIterator()
+            try await server.start()
+            #expect(await heard.next()?.number == -1)
+            #expect(await late.next()?.number == -1)
+            for _ in 0..<100 where (try? await bus.ping()) == nil { try await Task.sleep(for: .milliseconds(20)) }
+            try await bus.publish(Fixture.event(account, 3))
+            #expect(await heard.next()?.number == 3)
+        }
+    }
+}
