@@ -29,11 +29,15 @@ struct Folder: Sendable, Equatable {
         total = mailbox.status?.messages ?? 0
         unseen = mailbox.status?.unseen ?? 0
         size = mailbox.status?.size
-        isSubscribed = mailbox.has(.subscribed)
+        // INBOX is there without being subscribed to.
+        isSubscribed = mailbox.has(.subscribed) || mailbox.name == .inbox
         isSelectable = !mailbox.has(.noSelect) && !mailbox.has(.nonExistent)
         uidValidity = mailbox.status?.uidValidity
         modSeq = mailbox.status?.highestModSeq
     }
+
+    /// Its place among the folders: in the order of the roles, then all others.
+    fileprivate var rank: Int { role.flatMap { FolderRole.allCases.firstIndex(of: $0) } ?? FolderRole.allCases.count }
 
     func write(to json: inout JSONWriter) {
         json.object { json in
@@ -53,14 +57,14 @@ struct Folder: Sendable, Equatable {
 }
 
 extension MailSession {
-    /// Every folder with its counts: one LIST with STATUS (RFC 5819), after a NOOP that brings the selected folder up to
+    /// Every folder with its counts, those with a role first: one LIST with STATUS (RFC 5819), after a NOOP that brings the selected folder up to
     /// date.
     func folders() async throws -> [Folder] {
         // Dovecot answers ten times as fast while INBOX is open.
         _ = try await select(.inbox)
         let (_, mailboxes) = try await connection.pipeline(.noop, .folders)
         roles = FolderRole.folders(in: mailboxes)
-        return mailboxes.map(Folder.init)
+        return mailboxes.map(Folder.init).sorted { ($0.rank, $0.path) < ($1.rank, $1.path) }
     }
 
     /// The folder of a role; made and subscribed when there is none.

@@ -19,10 +19,11 @@ extension MailSession {
             case .remove: .remove(flags)
             case .replace: .replace(flags)
             }
-        // A STORE that changes nothing need not be answered with the flags: FETCH always is.
-        let (_, _, fetched) = try await connection.pipeline(
+        // A STORE that changes nothing need not be answered with the flags: FETCH always is. Dovecot answers that before
+        // it ends the STORE, so the answer may stand with either.
+        let (_, stored, fetched) = try await connection.pipeline(
             .noop, .uidStore(SequenceSet(uid), change, silent: true), .uidFetch(SequenceSet(uid), [.uid, .flags]))
-        guard let now = fetched.messages.last(where: { $0.uid == uid })?.flags else {
+        guard let now = (stored.messages + fetched.messages).last(where: { $0.uid == uid })?.flags else {
             throw Failure.notFound("This message")
         }
         return now.filter { $0 != .recent }
@@ -63,10 +64,10 @@ extension MailSession {
             }
             return
         }
-        let (_, _, fetched, _) = try await connection.pipeline(
+        let (_, stored, fetched, _) = try await connection.pipeline(
             .noop, .uidStore(SequenceSet(uid), .add([.deleted]), silent: true),
             .uidFetch(SequenceSet(uid), [.uid]), .uidExpunge(SequenceSet(uid)))
-        guard fetched.messages.contains(where: { $0.uid == uid }) else { throw Failure.notFound("This message") }
+        guard (stored.messages + fetched.messages).contains(where: { $0.uid == uid }) else { throw Failure.notFound("This message") }
     }
 
     /// Puts a copy of what was sent into the Sent folder.

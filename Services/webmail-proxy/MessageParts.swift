@@ -69,8 +69,8 @@ extension MessageParts.Attachment {
         isInline = structure.disposition == "inline" && structure.type == "image"
             || contentID != nil && leaf.within.contains("related") && structure.disposition != "attachment"
         switch structure.encoding {
-        // Lines of 76 characters and CRLF hold 57 bytes (RFC 2045 §6.8).
-        case "base64": size = structure.size / 78 * 57 + structure.size % 78 * 3 / 4
+        // Lines of 76 characters and CRLF hold 57 bytes, four characters hold three (RFC 2045 §6.8).
+        case "base64": size = structure.size / 78 * 57 + structure.size % 78 / 4 * 3
         default: size = structure.size
         }
     }

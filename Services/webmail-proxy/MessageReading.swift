@@ -28,14 +28,15 @@ extension MailSession {
     private func outline(of uid: UInt32, markSeen: Bool) async throws -> FetchedMessage {
         let items = MessageItem.fetchItems.filter { $0 != .preview() } + [.modSeq, .body(.header)]
         let fetch = IMAPCommand.uidFetch(SequenceSet(uid), items)
-        let fetched: FetchedMessages
+        let messages: [FetchedMessage]
         if markSeen {
-            (_, _, fetched) = try await connection.pipeline(
+            let (_, stored, fetched) = try await connection.pipeline(
                 .noop, .uidStore(SequenceSet(uid), .add([.seen]), silent: true), fetch)
+            messages = stored.messages + fetched.messages
         } else {
-            (_, fetched) = try await connection.pipeline(.noop, fetch)
+            messages = try await connection.pipeline(.noop, fetch).1.messages
         }
-        guard let message = fetched.messages.last(where: { $0.uid == uid && $0.envelope != nil }) else {
+        guard let message = messages.last(where: { $0.uid == uid && $0.envelope != nil }) else {
             throw Failure.notFound("This message")
         }
         return message

@@ -43,9 +43,12 @@ struct Submission: Sendable {
         } catch {
             logger.notice("A message was not submitted", metadata: ["account": "\(account)", "error": "\(error.summary)"])
             await connection.quit()
-            throw Failure(error)
+            throw envelope.sender != account && error.isSenderRefused ? Self.senderRefused : Failure(error)
         }
     }
+
+    fileprivate static let senderRefused = Failure.invalid(
+        "from", code: "sender_refused", "this mailbox may not send from that address")
 
     /// One more try with a new token when the first is refused: it may have been revoked a moment ago. Another when
     /// credentials cannot be checked: Postfix says so to the first login after a restart of Dovecot.
@@ -76,6 +79,13 @@ struct Submission: Sendable {
 }
 
 extension SMTPError {
+    /// Whether the recipients were refused for the sender's sake: Postfix says so only when it hears of a recipient
+    /// (`smtpd_delay_reject`), with 5.7.1 for each (RFC 3463 §3.8).
+    fileprivate var isSenderRefused: Bool {
+        guard case .refused(_, _, let recipients) = self else { return false }
+        return !recipients.isEmpty && recipients.allSatisfy { $0.reply.enhancedStatus == EnhancedStatusCode(5, 7, 1) }
+    }
+
     /// For the log: without what the server wrote, which may quote addresses.
     fileprivate var summary: String {
         switch self {
@@ -101,8 +111,7 @@ extension Failure {
         case .closed: self = .unavailable("Postfix")
         case .tooLarge(let limit):
             self = Failure(.tooLarge, code: "message_too_large", "The mail server takes messages of up to \(limit) bytes.")
-        case .refused(.mail, let reply, _) where !reply.isTransient:
-            self = .invalid("from", code: "sender_refused", "this mailbox may not send from that address")
+        case .refused(.mail, let reply, _) where !reply.isTransient: self = Submission.senderRefused
         case .refused(_, let reply, let recipients): self = Self.refused(reply, recipients)
         case .utf8Unavailable:
             self = .invalid("to", code: "utf8_unavailable", "the mail server takes no international addresses")
