@@ -10,7 +10,8 @@ struct AuthenticationResults: Equatable {
     init(_ headers: [String]) {
         guard let header = headers.first else { return }
         for result in Self.withoutComments(header).split(separator: ";").dropFirst() {
-            guard let words = result.split(whereSeparator: \.isWhitespace).first?.split(separator: "="), words.count == 2
+            guard let words = result.split(whereSeparator: \.isWhitespace).first?.split(separator: "="),
+                words.count == 2
             else { continue }
             let verdict = words[1].lowercased()
             guard verdict.utf8.allSatisfy({ (0x61...0x7a).contains($0) }) else { continue }

@@ -17,7 +17,8 @@ struct ContentRoutes: Sendable {
     func raw(_ request: Request, _ context: CallerContext) async throws -> Response {
         let place = try MessagePlace(request, context)
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
-        let (size, uidValidity) = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true) {
+        let (size, uidValidity) = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true)
+        {
             let size = try await $0.size(of: place.uid, in: place.folder, uidValidity: place.uidValidity)
             return (size, $0.selection?.uidValidity ?? 0)
         }

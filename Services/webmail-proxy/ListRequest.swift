@@ -32,7 +32,8 @@ struct ListRequest: Equatable {
             throw .invalid(name, code: "unsupported", "is not supported yet")
         }
         page = try PageRequest(
-            page: try Self.number("page", in: parameters) ?? 1, perPage: try Self.number("per_page", in: parameters) ?? 50)
+            page: try Self.number("page", in: parameters) ?? 1,
+            perPage: try Self.number("per_page", in: parameters) ?? 50)
         sort = try Self.word("sort", in: parameters) ?? .received
         order = try Self.word("order", in: parameters) ?? .descending
         unseen = try Self.flag("unseen", in: parameters)

@@ -17,7 +17,9 @@ struct ListUnsubscribe: Equatable {
                 piece.firstIndex(of: ">").map { String(piece[..<$0].filter { !$0.isWhitespace }) }
             }
         }
-        url = addresses.first { $0.lowercased().hasPrefix("https:") } ?? addresses.first { $0.lowercased().hasPrefix("http:") }
+        url =
+            addresses.first { $0.lowercased().hasPrefix("https:") }
+            ?? addresses.first { $0.lowercased().hasPrefix("http:") }
         mailto = addresses.first { $0.lowercased().hasPrefix("mailto:") }
         isOneClick =
             url?.lowercased().hasPrefix("https:") == true

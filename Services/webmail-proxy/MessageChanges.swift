@@ -67,7 +67,9 @@ extension MailSession {
         let (_, stored, fetched, _) = try await connection.pipeline(
             .noop, .uidStore(SequenceSet(uid), .add([.deleted]), silent: true),
             .uidFetch(SequenceSet(uid), [.uid]), .uidExpunge(SequenceSet(uid)))
-        guard (stored.messages + fetched.messages).contains(where: { $0.uid == uid }) else { throw Failure.notFound("This message") }
+        guard (stored.messages + fetched.messages).contains(where: { $0.uid == uid }) else {
+            throw Failure.notFound("This message")
+        }
     }
 
     /// Puts a copy of what was sent into the Sent folder.

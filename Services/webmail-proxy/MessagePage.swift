@@ -102,7 +102,9 @@ extension MailSession {
 }
 
 extension IMAPCommand where Output == MailboxStatus {
-    fileprivate static func page(_ folder: MailboxName) -> Self { .status(folder, [.messages, .unseen, .highestModSeq]) }
+    fileprivate static func page(_ folder: MailboxName) -> Self {
+        .status(folder, [.messages, .unseen, .highestModSeq])
+    }
 }
 
 extension ListRequest {

@@ -64,9 +64,12 @@ extension MessageParts.Attachment {
         part = Self.path(leaf.section)
         filename = Self.filename(structure)
         contentType = structure.mediaType
-        contentID = structure.contentID.map { $0.trimmingPrefix("<") }.map { String($0.hasSuffix(">") ? $0.dropLast() : $0) }
+        contentID = structure.contentID.map { $0.trimmingPrefix("<") }.map {
+            String($0.hasSuffix(">") ? $0.dropLast() : $0)
+        }
         // Some senders call pictures of the text attachments; what refers to them by content id decides.
-        isInline = structure.disposition == "inline" && structure.type == "image"
+        isInline =
+            structure.disposition == "inline" && structure.type == "image"
             || contentID != nil && leaf.within.contains("related") && structure.disposition != "attachment"
         switch structure.encoding {
         // Lines of 76 characters and CRLF hold 57 bytes, four characters hold three (RFC 2045 §6.8).

@@ -11,7 +11,8 @@ extension MailSession {
     ///
     /// - Parameter markSeen: Also set `\Seen`.
     /// - Throws: `Failure` `notFound` for a folder or message that is not there, `conflict` `uid_validity_changed`.
-    func open(_ uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, markSeen: Bool) async throws -> OpenedMessage {
+    func open(_ uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, markSeen: Bool) async throws -> OpenedMessage
+    {
         let selection = try await select(folder, uidValidity: uidValidity)
         let fetched = try await outline(of: uid, markSeen: markSeen)
         guard let item = MessageItem(fetched, uidValidity: selection.uidValidity), let structure = fetched.structure

@@ -41,7 +41,8 @@ struct Submission: Sendable {
             await connection.quit()
             return delivery
         } catch {
-            logger.notice("A message was not submitted", metadata: ["account": "\(account)", "error": "\(error.summary)"])
+            logger.notice(
+                "A message was not submitted", metadata: ["account": "\(account)", "error": "\(error.summary)"])
             await connection.quit()
             throw envelope.sender != account && error.isSenderRefused ? Self.senderRefused : Failure(error)
         }
@@ -110,7 +111,8 @@ extension Failure {
         case .timeout: self = .timeout("Postfix")
         case .closed: self = .unavailable("Postfix")
         case .tooLarge(let limit):
-            self = Failure(.tooLarge, code: "message_too_large", "The mail server takes messages of up to \(limit) bytes.")
+            self = Failure(
+                .tooLarge, code: "message_too_large", "The mail server takes messages of up to \(limit) bytes.")
         case .refused(.mail, let reply, _) where !reply.isTransient: self = Submission.senderRefused
         case .refused(_, let reply, let recipients): self = Self.refused(reply, recipients)
         case .utf8Unavailable:

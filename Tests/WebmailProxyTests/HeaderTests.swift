@@ -38,12 +38,14 @@ import Testing
 }
 
 @Suite struct ByteRangeTests {
-    @Test(arguments: [
-        (nil, ByteRange.whole), ("bytes=0-9", .part(0..<10)), ("bytes=90-", .part(90..<100)), ("bytes=-10", .part(90..<100)),
-        ("bytes=-1000", .part(0..<100)), ("bytes=95-200", .part(95..<100)), ("bytes=100-", .unsatisfiable),
-        ("bytes=-0", .unsatisfiable), ("bytes=5-1", .whole), ("bytes=0-1,4-5", .whole), ("items=0-1", .whole),
-        ("bytes=-", .whole),
-    ] as [(String?, ByteRange)])
+    @Test(
+        arguments: [
+            (nil, ByteRange.whole), ("bytes=0-9", .part(0..<10)), ("bytes=90-", .part(90..<100)),
+            ("bytes=-10", .part(90..<100)),
+            ("bytes=-1000", .part(0..<100)), ("bytes=95-200", .part(95..<100)), ("bytes=100-", .unsatisfiable),
+            ("bytes=-0", .unsatisfiable), ("bytes=5-1", .whole), ("bytes=0-1,4-5", .whole), ("items=0-1", .whole),
+            ("bytes=-", .whole),
+        ] as [(String?, ByteRange)])
     func reads(header: String?, expected: ByteRange) {
         #expect(ByteRange(header, size: 100) == expected)
     }

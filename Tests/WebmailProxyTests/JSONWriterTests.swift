@@ -22,7 +22,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("plain", #""plain""#), (#"a"b\c"#, #""a\"b\\c""#), ("\r\n\t", #""\r\n\t""#), ("\u{1}\u{1f}", #""\u0001\u001f""#),
+        ("plain", #""plain""#), (#"a"b\c"#, #""a\"b\\c""#), ("\r\n\t", #""\r\n\t""#),
+        ("\u{1}\u{1f}", #""\u0001\u001f""#),
         ("Grüße 👋", #""Grüße 👋""#), ("", #""""#),
     ])
     func escapesText(text: String, expected: String) {

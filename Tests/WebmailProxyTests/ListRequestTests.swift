@@ -17,11 +17,12 @@ import Testing
         #expect(request.numbers(of: 120) == 71...120)
     }
 
-    @Test(arguments: [
-        ("page=2&per_page=50", 120, 21...70), ("page=3&per_page=50", 120, 1...20),
-        ("page=1&per_page=50&order=asc", 120, 1...50), ("page=3&per_page=50&order=asc", 120, 101...120),
-        ("page=1&per_page=200", 7, 1...7),
-    ] as [(String, UInt32, ClosedRange<UInt32>)])
+    @Test(
+        arguments: [
+            ("page=2&per_page=50", 120, 21...70), ("page=3&per_page=50", 120, 1...20),
+            ("page=1&per_page=50&order=asc", 120, 1...50), ("page=3&per_page=50&order=asc", 120, 101...120),
+            ("page=1&per_page=200", 7, 1...7),
+        ] as [(String, UInt32, ClosedRange<UInt32>)])
     func countsWindowsFromTheEnd(query: String, exists: UInt32, expected: ClosedRange<UInt32>) throws {
         #expect(try request(query).numbers(of: exists) == expected)
     }
@@ -33,7 +34,8 @@ import Testing
 
     @Test(arguments: [
         ("per_page=0", "per_page"), ("per_page=201", "per_page"), ("page=0", "page"), ("page=x", "page"),
-        ("unseen=maybe", "unseen"), ("sort=colour", "sort"), ("order=up", "order"), ("has_attachments=true", "has_attachments"),
+        ("unseen=maybe", "unseen"), ("sort=colour", "sort"), ("order=up", "order"),
+        ("has_attachments=true", "has_attachments"),
         ("threads=true", "threads"), ("q=larger:much", "q"),
     ])
     func refusesWhatItDoesNotUnderstand(query: String, field: String) {
@@ -65,7 +67,8 @@ import Testing
     }
 
     @Test func takesAnUnknownPrefixForText() throws {
-        #expect(try SearchQuery("http://example.com re:hello").terms == [.words("http://example.com"), .words("re:hello")])
+        #expect(
+            try SearchQuery("http://example.com re:hello").terms == [.words("http://example.com"), .words("re:hello")])
     }
 
     @Test(arguments: ["has:attachment", "is:purple", "before:soon", "from:", "larger:x", "a\u{7}b\u{1}"])

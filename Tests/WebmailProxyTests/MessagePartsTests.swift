@@ -4,7 +4,9 @@ import Testing
 @testable import WebmailProxy
 
 @Suite struct MessagePartsTests {
-    private func part(_ type: String, _ subtype: String, _ change: (inout BodyStructure) -> Void = { _ in }) -> BodyStructure {
+    private func part(
+        _ type: String, _ subtype: String, _ change: (inout BodyStructure) -> Void = { _ in }
+    ) -> BodyStructure {
         var part = BodyStructure(type: type, subtype: subtype)
         change(&part)
         return part
