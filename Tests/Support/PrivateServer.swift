@@ -60,9 +60,6 @@ public final class PrivateServer: Sendable {
             "--innodb-log-file-size=8M",
         ]
         let install = ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        guard try run(["mariadb-install-db"] + common + install) == 0 else {
-            throw NotStarted(description: "mariadb-install-db failed")
-        }
         let server = PrivateServer(
             folder: folder,
             command: ["mariadbd"] + common + [
@@ -73,6 +70,9 @@ public final class PrivateServer: Sendable {
                 let client = ["mariadb", "--no-defaults", "-uroot", "-S", "\(folder)/socket"]
                 return (try? Self.run(client + ["-e", "CREATE DATABASE IF NOT EXISTS test"])) == 0
             })
+        guard try run(["mariadb-install-db"] + common + install) == 0 else {
+            throw NotStarted(description: "mariadb-install-db failed")
+        }
         try await server.start()
         return server
     }
