@@ -14,7 +14,8 @@ export STATE PORT_BASE BIN
 
 stack := deploy/local/stack
 swift_folders := Package.swift Shared Services Tests Bench
-python := deploy/local deploy/local/stack deploy/local/demo deploy/local/selftest scripts/check-imports scripts/check-docs
+python := deploy/local deploy/local/stack deploy/local/demo deploy/local/selftest scripts/check-imports scripts/check-docs \
+    Tests/Live/outside
 shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests .ci/run
 
 up: install build
@@ -57,5 +58,5 @@ fmt:
 	swift format --in-place --parallel --recursive $(swift_folders)
 
 clean:
-	@for state in .local/dev .local/test .local/bench; do STATE=$$state $(stack) down; done
+	@for state in .local/dev .local/test .local/faults .local/bench; do STATE=$$state $(stack) down; done
 	rm -rf .build .build-* .local

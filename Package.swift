@@ -131,7 +131,7 @@ let package = Package(
         module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", logging]),
 
         service("auth-server", "AuthServer", [httpClient, nioHTTP1]),
-        service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1]),
+        service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
         service("webmail-proxy", "WebmailProxy", ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, nioPosix]),
         service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "Redis", "WebSockets", nioSSL]),
 

@@ -1,6 +1,7 @@
 import HTTPService
 import Hummingbird
 import MailModel
+import NIOPosix
 import Platform
 import Storage
 
@@ -41,8 +42,10 @@ struct DomainRoutes: Sendable {
         let body: Body = try await request.decode()
         let name = try DomainName(body.domain)
         let customerID = try context.caller.customer(named: body.customer_id)
+        // Making a key takes a processor for a while: not one of those that answer everybody else.
+        let publicKey = try await NIOThreadPool.singleton.runIfActive { try dkim.publicKey(for: name) }
         let domain = try await domains.create(
-            name, customerID: customerID, dkimSelector: dkim.selector, dkimPublicKey: try dkim.publicKey(for: name))
+            name, customerID: customerID, dkimSelector: dkim.selector, dkimPublicKey: publicKey)
         let provisioning = try await domains.provisioning(domain.id)
         _ = try await dns.provision(provisioning)
         let stored = try await domains.find(domain.id, scope: .everything)

@@ -59,7 +59,7 @@ import Testing
     @Test func whatIsNoJSONIs400() async throws {
         let lone = Data([0x7B, 0x22, 0xFF, 0xFE, 0x22, 0x3A, 0x31, 0x7D])
         for call in calls {
-            for text in ["", "{", "{\"a\":1,}", "{'a':1}", "nonsense", "{\"a\":1} {\"b\":2}"] {
+            for text in ["{", "{\"a\":1,}", "{'a':1}", "nonsense", "{\"a\":1} {\"b\":2}"] {
                 expect(
                     try await client.send(call.method, call.path, bytes: Data(text.utf8), type: "application/json"),
                     400, why: "'\(text)'")

@@ -56,6 +56,11 @@ final class Outside: Sendable {
         return text
     }
 
+    var isRunning: Bool { process.isRunning }
+
+    /// Asks it to end (`SIGTERM`).
+    func terminate() { process.terminate() }
+
     /// Its exit status, once it has ended.
     func status() async -> Int32 {
         for await _ in lines {}

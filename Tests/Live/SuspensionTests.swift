@@ -36,9 +36,9 @@ import Testing
     @Test func suspensionClosesTheMailboxWithinASecondAndUnsuspensionOpensIt() async throws {
         let bob = try await tenant.newMailbox("bob")
         let token = try await alice.mailToken()
-        let byToken = try await alice.holdIMAP(.xoauth2(token), seconds: 15)
-        let byPassword = try await alice.holdIMAP(.password(alice.password), seconds: 15)
-        let untouched = try await bob.holdIMAP(.password(bob.password), seconds: 6)
+        let byToken = try await alice.holdIMAP(.xoauth2(token), seconds: 60)
+        let byPassword = try await alice.holdIMAP(.password(alice.password), seconds: 60)
+        let untouched = try await bob.holdIMAP(.password(bob.password), seconds: 60)
         let stream = try await EventStream(alice.client)
 
         let suspended = try await platform.hoster.post(alice.accountRoute("/suspend"))
@@ -54,7 +54,7 @@ import Testing
         #expect(try await alice.client.get("/api/v1/mail/webmail/folders").status == 401)
         #expect(try await platform.logIn(alice.email, alice.password).code == "account_suspended")
         #expect(try await platform.logIn(alice.email, "wrong").code == "invalid_credentials")
-        #expect(try await untouched.next()["ended"] == .null, "another mailbox's session goes on")
+        #expect(untouched.isRunning, "another mailbox's session goes on")
 
         #expect(try await platform.hoster.post(alice.accountRoute("/unsuspend")).json(200)["status"] == "active")
         try await eventually(within: .seconds(1), "the password opens it again") {
@@ -80,7 +80,7 @@ import Testing
 
     @Test func aSuspendedDomainClosesAllItsMailboxes() async throws {
         let token = try await alice.mailToken()
-        let held = try await alice.holdIMAP(.xoauth2(token), seconds: 15)
+        let held = try await alice.holdIMAP(.xoauth2(token), seconds: 60)
         let domain = "/api/v1/mail/domains/\(tenant.domainID)"
         let reply = try await platform.hoster.post(domain + "/suspend")
         let moment = Date()
@@ -95,7 +95,7 @@ import Testing
 
     @Test func aNewPasswordEndsAllThatTheOldOneOpened() async throws {
         let token = try await alice.mailToken()
-        let held = try await alice.holdIMAP(.password(alice.password), seconds: 15)
+        let held = try await alice.holdIMAP(.password(alice.password), seconds: 60)
         let stream = try await EventStream(alice.client)
         let changed = try await platform.hoster.put(alice.accountRoute(), ["password": "a new password"])
         let moment = Date()

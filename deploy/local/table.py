@@ -171,6 +171,7 @@ def prepare_mariadb(state: State) -> None:
     run_logged(state, "mariadb-install", [
         "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=mysql", "--skip-test-db",
         "--auth-root-authentication-method=socket", "--innodb-log-file-size=32M",
+        f"--tmpdir={state.path}/data/mariadb-tmp",
     ])  # fmt: skip
     (data / "installed").touch()
 
