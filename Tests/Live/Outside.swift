@@ -72,7 +72,8 @@ final class Outside: Sendable {
         let (stream, continuation) = AsyncStream.makeStream(of: String.self)
         let reader = Thread {
             var rest = Data()
-            while let block = try? output.read(upToCount: 65536), !block.isEmpty {
+            // What there is: read(upToCount:) would wait until there is that much.
+            while case let block = output.availableData, !block.isEmpty {
                 rest.append(block)
                 while let end = rest.firstIndex(of: 0x0A) {
                     continuation.yield(String(decoding: rest[..<end], as: UTF8.self))
