@@ -20,12 +20,11 @@ extension MailSession {
             case .replace: .replace(flags)
             }
         // A STORE that changes nothing need not be answered with the flags: FETCH always is. Dovecot answers that before
-        // it ends the STORE, so the answer may stand with either.
+        // it ends the STORE, so the answer may stand with either; one with the new MODSEQ alone may follow it.
         let (_, stored, fetched) = try await connection.pipeline(
             .noop, .uidStore(SequenceSet(uid), change, silent: true), .uidFetch(SequenceSet(uid), [.uid, .flags]))
-        guard let now = (stored.messages + fetched.messages).last(where: { $0.uid == uid })?.flags else {
-            throw Failure.notFound("This message")
-        }
+        let told = (stored.messages + fetched.messages).last { $0.uid == uid && $0.flags != nil }
+        guard let now = told?.flags else { throw Failure.notFound("This message") }
         return now.filter { $0 != .recent }
     }
 

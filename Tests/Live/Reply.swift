@@ -24,7 +24,7 @@ struct Reply: Sendable {
         headers["content-type"]?.hasPrefix("application/problem+json") == true
             && json["status"].int == status && json["title"].string != nil && json["code"].string != nil
             && json["type"].string != nil && json["request_id"].string != nil
-            && !["SELECT ", "INSERT ", ".swift", "Swift.", "NIO", "MariaDBError", "Dovecot", "Stack trace"]
+            && !["SELECT ", "INSERT ", ".swift", "Swift.", "NIO", "MariaDBError", "Stack trace"]
                 .contains(where: text.contains)
     }
 
