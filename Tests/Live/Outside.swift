@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 
 /// A program that is none of ours (`outside/*.py`, `dig`), running as a process of its own.
@@ -72,9 +73,13 @@ final class Outside: Sendable {
         let (stream, continuation) = AsyncStream.makeStream(of: String.self)
         let reader = Thread {
             var rest = Data()
-            // What there is: read(upToCount:) would wait until there is that much.
-            while case let block = output.availableData, !block.isEmpty {
-                rest.append(block)
+            // Not read(upToCount:), which waits until there is that much, nor availableData, which a signal ends.
+            var block = [UInt8](repeating: 0, count: 65536)
+            while true {
+                let count = read(output.fileDescriptor, &block, block.count)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { break }
+                rest.append(contentsOf: block[..<count])
                 while let end = rest.firstIndex(of: 0x0A) {
                     continuation.yield(String(decoding: rest[..<end], as: UTF8.self))
                     rest = Data(rest[rest.index(after: end)...])
