@@ -56,7 +56,8 @@ import Testing
     func deliver(_ subject: String, to mailbox: Mailbox) async throws -> JSON {
         let sender = "friend@elsewhere.example"
         return try await platform.deliver(
-            [plainMail(from: sender, to: mailbox.email, subject: subject)], from: sender, to: mailbox.email).first ?? .null
+            [plainMail(from: sender, to: mailbox.email, subject: subject)], from: sender, to: mailbox.email
+        ).first ?? .null
     }
 
     @Test func withoutMariaDB() async throws {
