@@ -120,6 +120,10 @@ extension ServiceProgram {
             metrics: metrics
         ).add(to: router)
         try await assemble(assembly, settings: settings)
+        assembly.run("working set") {
+            try await Task.sleep(for: .seconds(1))
+            WorkingSet.trim()
+        }
         var serverLogger = logger
         serverLogger.logLevel = max(server.logLevel, .notice)
         let application = Application(

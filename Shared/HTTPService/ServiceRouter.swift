@@ -59,8 +59,9 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
         OptionedRoutes(router: self, options: RouteOptions(deadline: deadline, isLogged: logged && edge.logRequests))
     }
 
-    /// The same routes left out of the request log while all goes well: for what is asked very often.
-    public func unlogged() -> OptionedRoutes { with(deadline: edge.deadline, logged: false) }
+    /// The same routes for what is asked very often and ends by itself: left out of the request log while all goes well,
+    /// and without a deadline, which would cost more than the answer.
+    public func unlogged() -> OptionedRoutes { with(deadline: nil, logged: false) }
 
     public func buildResponder() -> RouterResponder<ServiceContext> {
         // Middleware added now stands before the not-found answer alone.
