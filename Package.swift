@@ -132,7 +132,9 @@ let package = Package(
 
         service("auth-server", "AuthServer", [httpClient, nioHTTP1]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
-        service("webmail-proxy", "WebmailProxy", ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, nioPosix]),
+        service(
+            "webmail-proxy", "WebmailProxy",
+            ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, nioPosix, nioSSL]),
         service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "Redis", "WebSockets", nioSSL]),
 
         // Tests: one target per module; Live drives the whole product over its public ports

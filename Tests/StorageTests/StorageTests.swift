@@ -52,7 +52,6 @@ import Testing
         let domain = try await database.domains.find(tenant.domain.id, scope: .everything)
         #expect(domain.accounts == 1)
         #expect(domain.quotaMB == 100)
-        #expect(domain.dns.status == .pending)
         #expect(tenant.account.email == "info@\(tenant.domain.domain)")
     }
 
