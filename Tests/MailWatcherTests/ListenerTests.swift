@@ -16,7 +16,7 @@ struct ListenerTests {
 
     @Test("events come in order, once each")
     func once() {
-        let listener = Self.listener()
+        let listener = Self.listener(capacity: 8)
         listener.replayed(Self.event("5-0"))
         for id in ["4-0", "5-0", "5-1", "5-1"] { listener.offer(Self.event(id)) }
         #expect(listener.pop() == .event(Self.event("5-1")))
