@@ -12,6 +12,13 @@ from process import Process
 from state import LOOPBACK, REPOSITORY, VMAIL, State
 
 SERVICES = ("auth-server", "admin-api", "webmail-proxy", "mail-watcher")
+# A path of each that the gateway routes to it.
+ROUTES = {
+    "auth-server": "/.well-known/jwks.json",
+    "admin-api": "/api/v1/mail/domains",
+    "webmail-proxy": "/api/v1/mail/webmail/folders",
+    "mail-watcher": "/api/v1/mail/watcher/status",
+}
 
 
 def processes(state: State) -> list[Process]:
