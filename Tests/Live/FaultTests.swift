@@ -122,7 +122,7 @@ import Testing
     }
 
     @Test func withoutRspamd() async throws {
-        try stack.kill("rspamd")
+        try stack.killWithChildren("rspamd")
         let reply = try await alice.send(to: bob.email, subject: "Unscanned")
         #expect([202, 503, 504].contains(reply.status), "\(reply.text)")
         #expect(try await deliver("Refused for now", to: bob)["accepted"] == false)
@@ -136,7 +136,7 @@ import Testing
     @Test func withoutDovecot() async throws {
         let stream = try await EventStream(bob.client)
         try await platform.isWatching(bob)
-        try stack.kill("dovecot")
+        try stack.killWithChildren("dovecot")
         try await expectAway(within: .seconds(4)) { try await folders() }
         try await expectAway(within: .seconds(4)) { try await folders() }
         try await expectServed { try await logIn(alice) }

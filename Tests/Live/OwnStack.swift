@@ -40,6 +40,11 @@ struct OwnStack: Sendable {
 
     func kill(_ name: String) throws { try signal(SIGKILL, name) }
 
+    /// With its children, which go on serving for a while when only their master was killed.
+    func killWithChildren(_ name: String) throws {
+        guard Glibc.kill(-(try pid(name)), SIGKILL) == 0 else { throw Surprise("\(name) was not running") }
+    }
+
     /// Stops the process and all its children, as a machine that hangs would, while `body` runs.
     func freezing<T>(_ name: String, _ body: () async throws -> T) async throws -> T {
         let family = try -pid(name)
