@@ -1,10 +1,10 @@
-import Glibc
+public import Glibc
 
 /// Why a key file cannot be used.
 public enum KeyFileError: Error, Equatable, CustomStringConvertible {
     /// The system refused; the message is `strerror`'s.
     case system(path: String, message: String)
-    /// Group or others may read it.
+    /// More people may read it than should.
     case notPrivate(path: String)
     /// It holds no P-256 private key in PEM.
     case notAKey
@@ -12,19 +12,24 @@ public enum KeyFileError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .system(let path, let message): "\(path): \(message)"
-        case .notPrivate(let path): "\(path) can be read by others; it must have mode 0600"
+        case .notPrivate(let path): "\(path) can be read by others than it should; take the rights of others away"
         case .notAKey: "the signing key file holds no P-256 private key in PEM"
         }
     }
 }
 
-/// A small secret file: owner-only, made atomically, so that two processes starting at once agree on one key.
-enum KeyFile {
-    static func readOrCreate(path: String, content: () -> String) throws -> String {
-        if let existing = try read(path) { return existing }
-        try create(path, content())
+/// A small secret file, made atomically, so that two processes starting at once agree on one key.
+public enum KeyFile {
+    /// The file's text; the file is made with `content` where there is none yet.
+    ///
+    /// - Parameter mode: Its permissions: owner-only, or 0640 for one that a group may read. A file that is open to more
+    ///   is not used.
+    /// - Throws: `KeyFileError`, and what `content` throws.
+    public static func readOrCreate(path: String, mode: mode_t = 0o600, content: () throws -> String) throws -> String {
+        if let existing = try read(path, mode: mode) { return existing }
+        try create(path, try content(), mode: mode)
         // Whoever linked first won: what stands there now is the key.
-        guard let made = try read(path) else { throw failure(path, ENOENT) }
+        guard let made = try read(path, mode: mode) else { throw failure(path, ENOENT) }
         return made
     }
 
@@ -43,7 +48,7 @@ enum KeyFile {
         return blocks
     }
 
-    private static func read(_ path: String) throws -> String? {
+    private static func read(_ path: String, mode: mode_t) throws -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
@@ -52,7 +57,7 @@ enum KeyFile {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw failure(path, errno) }
-        guard status.st_mode & 0o077 == 0 else { throw KeyFileError.notPrivate(path: path) }
+        guard status.st_mode & 0o777 & ~mode == 0 else { throw KeyFileError.notPrivate(path: path) }
         var bytes = [UInt8](repeating: 0, count: 65_536)
         var length = 0
         while length < bytes.count {
@@ -66,11 +71,13 @@ enum KeyFile {
         return String(decoding: bytes[..<length], as: UTF8.self)
     }
 
-    private static func create(_ path: String, _ content: String) throws {
+    private static func create(_ path: String, _ content: String, mode: mode_t) throws {
         let temporary = "\(path).new-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw failure(temporary, errno) }
         defer { unlink(temporary) }
+        // Whatever the umask took away.
+        fchmod(descriptor, mode)
         let bytes = Array(content.utf8)
         let written = write(descriptor, bytes, bytes.count)
         let synced = fsync(descriptor)
