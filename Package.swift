@@ -13,11 +13,9 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
-let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioLocks = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
-let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -34,7 +32,6 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
-let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func system(_ name: String, _ pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Shared/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
@@ -47,8 +44,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// A service may use anything in Shared, never another service.
 func service(_ name: String, _ target: String, _ dependencies: [Target.Dependency] = []) -> Target {
     let common: [Target.Dependency] = [
-        "MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Platform",
-        hummingbird, httpTypes, nioCore, nioLocks, logging, metrics, lifecycle, argumentParser,
+        "MailModel", "HTTPService", "Credentials", "Storage", "Platform",
+        hummingbird, httpTypes, nioCore, logging, lifecycle,
     ]
     return .executableTarget(
         name: target, dependencies: common + dependencies, path: "Services/\(name)",
@@ -85,7 +82,6 @@ let package = Package(
         .package(
             url: "https://github.com/apple/swift-configuration.git", from: "1.4.0", traits: [.defaults, "YAML"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     ],
     targets: [
         // C libraries
@@ -97,7 +93,7 @@ let package = Package(
         .target(name: "CBoundedGumbo", dependencies: ["CGumbo"], path: "Shared/System/CBoundedGumbo"),
 
         // Protocols and formats: nothing of the product
-        module("IMAP", [nioCore, nioPosix, nioSSL, nioTLS, nioLocks, logging]),
+        module("IMAP", [nioCore, nioPosix, nioSSL, nioLocks, logging]),
         module("SMTP", [nioCore, nioPosix, nioSSL]),
         module("MIME", ["CGMime"]),
         module("HTMLSanitizer", ["CBoundedGumbo"]),
@@ -118,24 +114,24 @@ let package = Package(
                 "MailModel", "CSodium", jwtKit, crypto, httpClient, nioCore, nioHTTP1, nioPosix, nioLocks, logging,
                 lifecycle,
             ]),
-        module("Storage", ["MailModel", "MariaDB", logging]),
-        module("EventBus", ["MailModel", "Redis", nioCore, nioLocks, logging, lifecycle]),
+        module("Storage", ["MailModel", "MariaDB"]),
+        module("EventBus", ["MailModel", "Redis", nioLocks, logging, lifecycle]),
         module(
             "HTTPService",
             [
-                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioPosix,
-                nioLocks, logging,
-                metrics, coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
+                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioLocks,
+                logging,
+                coreMetrics, configuration, lifecycle, unixSignals,
             ]),
 
         module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", logging]),
 
-        service("auth-server", "AuthServer", [httpClient, nioHTTP1]),
+        service("auth-server", "AuthServer", [httpClient, nioHTTP1, nioLocks, metrics]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
         service(
             "webmail-proxy", "WebmailProxy",
-            ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, nioPosix, nioSSL]),
-        service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "Redis", "WebSockets", nioSSL]),
+            ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, nioLocks, nioSSL]),
+        service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "EventBus", "Redis", "WebSockets", nioLocks, nioSSL]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
@@ -165,8 +161,7 @@ let package = Package(
 
         .executableTarget(
             name: "Bench",
-            dependencies: ["IMAP", "TestSupport", nioCore, nioPosix, httpClient, argumentParser, logging],
-            path: "Bench", swiftSettings: strict),
+            dependencies: ["TestSupport"], path: "Bench", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

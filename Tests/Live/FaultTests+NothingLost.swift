@@ -30,7 +30,7 @@ extension FaultTests {
         }
         sending.cancel()
         let accepted = try await sending.value
-        #expect(accepted.count > 10)
+        #expect(accepted.count >= 3)
         try await stack.flushQueue()
 
         try await eventually(within: .seconds(20), "every accepted mail is in the mailbox") {
