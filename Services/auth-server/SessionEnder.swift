@@ -48,10 +48,20 @@ final class SessionEnder: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             for await _ in self.wake {
-                while !Task.isCancelled, let email = self.state.withLockedValue({ $0.pending.popFirst() }) {
-                    await self.kick(email)
+                while !Task.isCancelled, case let emails = self.takePending(), !emails.isEmpty {
+                    for email in emails { await self.kick(email) }
+                    // A login that was just under way is not among Dovecot's sessions yet.
+                    try? await Task.sleep(for: .milliseconds(300))
+                    for email in emails { await self.kick(email) }
                 }
             }
+        }
+    }
+
+    private func takePending() -> Set<String> {
+        state.withLockedValue { state in
+            defer { state.pending = [] }
+            return state.pending
         }
     }
 
