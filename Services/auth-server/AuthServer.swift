@@ -24,17 +24,22 @@ import Storage
         let introspector = Introspector(
             keys: keys.keySet, revocations: platform.revocations, accounts: database.accounts)
 
+        let passwordLogin = PasswordLogin(platform: platform, passwords: passwords)
+        let revoker = Revoker(platform: platform)
+
         service.run(ender)
         service.run(
             Housekeeping(database: database, bootstrapToken: settings.bootstrapServiceToken, logger: service.logger))
 
-        LoginRoutes(platform: platform, issuer: issuer, passwords: passwords).add(to: service.router)
+        LoginRoutes(
+            platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker
+        ).add(to: service.router)
         MailTokenRoutes(platform: platform, issuer: issuer).add(to: service.router)
         IntrospectionRoutes(
             platform: platform, introspector: introspector,
             credential: BasicCredential(settings.introspectionCredentials)
         ).add(to: service.router)
-        RevocationRoutes(platform: platform).add(to: service.router)
+        RevocationRoutes(platform: platform, revoker: revoker).add(to: service.router)
         PeopleRoutes(platform: platform, passwords: passwords).add(to: service.router)
         MetadataRoutes(jwks: keys.jwks, issuer: settings.platform.issuer).add(to: service.router)
     }

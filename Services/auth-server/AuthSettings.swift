@@ -5,6 +5,7 @@ import Platform
 struct AuthSettings: ServiceSettings {
     let platform: PlatformSettings
     let signingKeyFile: String
+    let masterKeyFile: String
     let introspectionCredentials: String
     let bootstrapServiceToken: String?
     let doveadmURL: String?
@@ -18,6 +19,10 @@ struct AuthSettings: ServiceSettings {
         platform = PlatformSettings(read)
         signingKeyFile = read.string(
             "signing.key.file", "File of the signing keys (PEM, mode 0600); made at the first start")
+        masterKeyFile = read.string(
+            "master.key.file",
+            "File of the key that secrets in the database are sealed with (mode 0600), shared by all replicas; made at "
+                + "the first start")
         introspectionCredentials = read.secret(
             "introspection.credentials", "user:password that Dovecot and services introspect with")
         bootstrapServiceToken = read.optionalSecret(

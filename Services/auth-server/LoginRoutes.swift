@@ -9,7 +9,8 @@ import Storage
 struct LoginRoutes: Sendable {
     let platform: Platform
     let issuer: TokenIssuer
-    let passwords: PasswordHash
+    let passwordLogin: PasswordLogin
+    let revoker: Revoker
 
     func add(to router: ServiceRouter) {
         router.post("/api/v1/auth/login", use: login)
@@ -46,13 +47,10 @@ struct LoginRoutes: Sendable {
     @Sendable private func login(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let body: Login = try await request.decode()
         let issuedAt = Timestamp.now()
-        guard let principal = try await principal(email: body.email, password: body.password) else {
-            throw Failure(.unauthorized, code: "invalid_credentials", "The address or the password is wrong.")
-        }
-        // Only who knows the password learns that the account is suspended.
-        guard principal.isActive else {
-            throw Failure(.forbidden, code: "account_suspended", "This account is suspended.")
-        }
+        let principal = try await passwordLogin.authenticate(
+            .init(
+                email: body.email, password: body.password, source: context.clientAddress,
+                requestID: context.requestID))
         let pair = try await issuer.open(principal, issuedAt: issuedAt)
         if principal.subject.hasPrefix("account:") { try await platform.database.accounts.recordLogin(principal.id) }
         return try .json(session(pair, of: principal), headers: [.cacheControl: "no-store"])
@@ -68,10 +66,12 @@ struct LoginRoutes: Sendable {
         switch try await issuer.rotate(token, issuedAt: issuedAt) {
         case .invalid: throw invalid
         case .reused(let family):
-            try await end(family: family)
+            try await revoker.end(family: family)
             throw invalid
         case .session(let family, let subject, let refreshToken):
-            guard let principal = try await principal(subject: subject), principal.isActive else { throw invalid }
+            guard let principal = try await passwordLogin.principal(subject: subject), principal.isActive else {
+                throw invalid
+            }
             let access = try await issuer.access(principal, family: family, issuedAt: issuedAt)
             return try .json(
                 session(.init(accessToken: access, refreshToken: refreshToken), of: principal),
@@ -83,39 +83,8 @@ struct LoginRoutes: Sendable {
         guard case .person(let person) = context.caller else {
             throw Failure.forbidden("A service token has no session to end.")
         }
-        try await end(family: person.family)
+        try await revoker.end(family: person.family)
         return .noContent
-    }
-
-    private func end(family: String) async throws {
-        try await platform.database.sessions.end(family: family)
-        await platform.announce([try await platform.database.revocations.add(.family, family)])
-    }
-
-    /// Whose password this is. One password is hashed whether or not the address is known, so that the time tells nothing.
-    private func principal(email text: String, password: String) async throws -> Principal? {
-        guard let email = try? EmailAddress(text) else {
-            try await passwords.verifyDummy(password)
-            return nil
-        }
-        let user = try await platform.database.users.credentials(email: email)
-        if let user, try await passwords.verify(password, against: user.passwordHash) { return Principal(user.user) }
-        let mailbox = try await platform.database.accounts.login(email: email.description)
-        if let mailbox, try await passwords.verify(password, against: mailbox.passwordHash) {
-            return Principal(mailbox)
-        }
-        if user == nil, mailbox == nil { try await passwords.verifyDummy(password) }
-        return nil
-    }
-
-    private func principal(subject: String) async throws -> Principal? {
-        let parts = subject.split(separator: ":")
-        guard parts.count == 2, let id = Int64(parts[1]) else { return nil }
-        if parts[0] == "account" { return try await platform.database.accounts.login(id: id).map { Principal($0) } }
-        do { return Principal(try await platform.database.users.find(id, scope: .everything)) } catch let failure
-            as Failure
-            where failure.kind == .notFound
-        { return nil }
     }
 
     private func session(_ pair: TokenIssuer.Pair, of principal: Principal) -> Session {

@@ -8,6 +8,7 @@ import Storage
 /// Ending tokens before their time.
 struct RevocationRoutes: Sendable {
     let platform: Platform
+    let revoker: Revoker
 
     func add(to router: ServiceRouter) {
         router.post("/api/v1/auth/token/revoke", use: revokeToken)
@@ -27,11 +28,10 @@ struct RevocationRoutes: Sendable {
         }
         if let refresh = OpaqueToken(text, kind: .refresh) {
             if let family = try await platform.database.sessions.family(ofRefreshToken: refresh.hash) {
-                try await platform.database.sessions.end(family: family)
-                try await add(.family, family)
+                try await revoker.end(family: family)
             }
         } else if let claims = try? await platform.keys.verifyAny(text) {
-            try await add(.jti, claims.jti)
+            try await revoker.revoke(.jti, claims.jti)
         }
         return Response(status: .ok)
     }
@@ -41,7 +41,7 @@ struct RevocationRoutes: Sendable {
         try context.caller.requireAdmin("auth:revoke")
         let body: Body = try await request.decode()
         let (kind, value) = try await target(of: body, scope: context.caller.scope)
-        return try .json(Answer(try await add(kind, value)), status: .created)
+        return try .json(Answer(try await revoker.revoke(kind, value)), status: .created)
     }
 
     private func target(of body: Body, scope: Scope) async throws -> (Revocation.Kind, String) {
@@ -64,14 +64,6 @@ struct RevocationRoutes: Sendable {
         default:
             throw Failure(.invalid, code: "invalid", "Name exactly one of email, user_id and jti.")
         }
-    }
-
-    @discardableResult private func add(_ kind: Revocation.Kind, _ value: String) async throws -> Revocation {
-        let revocation = try await platform.database.revocations.add(kind, value)
-        // At once here; the others hear of it.
-        platform.revocations.apply([revocation])
-        await platform.announce([revocation])
-        return revocation
     }
 
     /// A revocation as the API shows it.

@@ -48,6 +48,7 @@ public struct Database: Sendable {
     public var serviceTokens: ServiceTokenStore { ServiceTokenStore(database: self) }
     public var sessions: SessionStore { SessionStore(database: self) }
     public var revocations: RevocationStore { RevocationStore(database: self) }
+    public var audit: AuditStore { AuditStore(database: self) }
     public var domains: DomainStore { DomainStore(database: self) }
     public var accounts: AccountStore { AccountStore(database: self) }
     public var aliases: AliasStore { AliasStore(database: self) }

@@ -33,7 +33,7 @@ extension Database {
 
 /// The tables and the views for the mail servers, as one ordered list. Times are milliseconds since 1970 in UTC.
 enum Schema {
-    static let migrations: [[SQL]] = [people + credentials + mail + viewsForMailServers]
+    static let migrations: [[SQL]] = [people + credentials + mail + viewsForMailServers, Schema.oauthAndAudit]
 
     private static let people: [SQL] = [
         """

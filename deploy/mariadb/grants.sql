@@ -6,3 +6,4 @@ GRANT SELECT ON @DATABASE_NAME@.postfix_mailboxes TO 'xynap_postfix'@'%';
 GRANT SELECT ON @DATABASE_NAME@.postfix_aliases TO 'xynap_postfix'@'%';
 GRANT SELECT ON @DATABASE_NAME@.postfix_senders TO 'xynap_postfix'@'%';
 GRANT SELECT ON @DATABASE_NAME@.postfix_suspended TO 'xynap_postfix'@'%';
+GRANT SELECT ON @DATABASE_NAME@.postfix_ended TO 'xynap_postfix'@'%';

@@ -1,0 +1,23 @@
+import Credentials
+import MailModel
+import Platform
+import Storage
+
+/// The one place that ends what was issued: every revocation of this service passes through it.
+struct Revoker: Sendable {
+    let platform: Platform
+
+    /// Everything of this value issued before now is dead: here at once, elsewhere as soon as the others hear of it.
+    @discardableResult func revoke(_ kind: Revocation.Kind, _ value: String) async throws -> Revocation {
+        let revocation = try await platform.database.revocations.add(kind, value)
+        platform.revocations.apply([revocation])
+        await platform.announce([revocation])
+        return revocation
+    }
+
+    /// Ends a login session: its refresh tokens, and every token made from it.
+    func end(family: String) async throws {
+        try await platform.database.sessions.end(family: family)
+        try await revoke(.family, family)
+    }
+}
