@@ -126,7 +126,7 @@ let package = Package(
 
         module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", logging]),
 
-        service("auth-server", "AuthServer", [httpClient, nioHTTP1, nioLocks, metrics]),
+        service("auth-server", "AuthServer", ["EventBus", crypto, httpClient, nioHTTP1, nioLocks, metrics]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
         service(
             "webmail-proxy", "WebmailProxy",

@@ -19,13 +19,19 @@ import Storage
         let passwords = PasswordHash(threads: settings.hashingThreads)
         let issuer = TokenIssuer(
             keys: keys, issuer: settings.platform.issuer, sessions: database.sessions,
+            mailTokens: database.mailTokens,
             accessLifetime: settings.accessLifetime, mailLifetime: settings.mailLifetime,
             refreshLifetime: settings.refreshLifetime)
         let introspector = Introspector(
             keys: keys.keySet, revocations: platform.revocations, accounts: database.accounts)
 
-        let passwordLogin = PasswordLogin(platform: platform, passwords: passwords)
+        let secondFactor = SecondFactor(
+            store: database.secondFactors, box: try SecretBox(file: settings.masterKeyFile))
+        let passwordLogin = PasswordLogin(
+            platform: platform, passwords: passwords, secondFactor: secondFactor,
+            throttle: LoginThrottle(bus: platform.bus))
         let revoker = Revoker(platform: platform)
+        let mailTokens = MailTokens(platform: platform, issuer: issuer)
 
         service.run(ender)
         service.run(
@@ -34,7 +40,18 @@ import Storage
         LoginRoutes(
             platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker
         ).add(to: service.router)
-        MailTokenRoutes(platform: platform, issuer: issuer).add(to: service.router)
+        SecondFactorRoutes(
+            platform: platform, secondFactor: secondFactor, passwordLogin: passwordLogin,
+            issuerName: settings.platform.issuer
+        ).add(to: service.router)
+        SessionRoutes(platform: platform, revoker: revoker).add(to: service.router)
+        AppPasswordRoutes(platform: platform, revoker: revoker).add(to: service.router)
+        MailTokenRoutes(platform: platform, mailTokens: mailTokens).add(to: service.router)
+        OAuthTokenRoutes(
+            platform: platform, issuer: issuer, mailTokens: mailTokens, passwordLogin: passwordLogin, revoker: revoker
+        ).add(to: service.router)
+        DeviceAuthorization(platform: platform, issuer: settings.platform.issuer).add(to: service.router)
+        ClientRegistration(platform: platform).add(to: service.router)
         IntrospectionRoutes(
             platform: platform, introspector: introspector,
             credential: BasicCredential(settings.introspectionCredentials)

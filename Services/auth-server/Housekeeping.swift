@@ -15,6 +15,7 @@ struct Housekeeping: Service {
             while !Task.isCancelled {
                 do {
                     try await keepBootstrapToken()
+                    try await database.oauthClients.keepPresets(OAuthClient.presets)
                     try await purge()
                     try await Task.sleep(for: .seconds(3600))
                 } catch {
@@ -38,6 +39,10 @@ struct Housekeeping: Service {
 
     private func purge() async throws {
         try await database.sessions.purgeExpired()
+        try await database.authorizationCodes.purge()
+        try await database.deviceCodes.purge()
+        try await database.mailTokens.purge()
+        try await database.oauthClients.purge(unusedSince: Timestamp.now() - 90 * 86_400_000)
         // As long as a refresh token lives, which asks the ledger whether its owner was revoked since.
         try await database.revocations.purge(before: Timestamp.now() - 90 * 86_400_000)
     }

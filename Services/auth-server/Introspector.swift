@@ -66,7 +66,7 @@ struct Introspector: Sendable {
         ByteBuffer(
             string: """
                 {"active":true,"username":"\(claims.email)","scope":"\(claims.scope ?? "")","token_type":"Bearer",\
-                "exp":\(claims.exp),"iat":\(claims.issuedAt / 1000),"sub":"\(claims.sub)","client_id":"xynap-mail",\
+                "exp":\(claims.exp),"iat":\(claims.issuedAt / 1000),"sub":"\(claims.sub)","client_id":"\(claims.clientID ?? "xynap-mail")",\
                 "jti":"\(claims.jti)"}
                 """)
     }

@@ -21,6 +21,7 @@ struct LoginRoutes: Sendable {
     private struct Login: Decodable {
         let email: String
         let password: String
+        var totp: String?
     }
 
     private struct Refresh: Decodable {
@@ -49,10 +50,12 @@ struct LoginRoutes: Sendable {
         let issuedAt = Timestamp.now()
         let principal = try await passwordLogin.authenticate(
             .init(
-                email: body.email, password: body.password, source: context.clientAddress,
+                email: body.email, password: body.password, totp: body.totp, source: context.clientAddress,
                 requestID: context.requestID))
-        let pair = try await issuer.open(principal, issuedAt: issuedAt)
-        if principal.subject.hasPrefix("account:") { try await platform.database.accounts.recordLogin(principal.id) }
+        let pair = try await issuer.open(
+            principal, origin: SessionOrigin(ip: context.clientAddress, userAgent: request.headers[.userAgent]),
+            issuedAt: issuedAt)
+        try await passwordLogin.succeeded(principal, source: context.clientAddress, requestID: context.requestID)
         return try .json(session(pair, of: principal), headers: [.cacheControl: "no-store"])
     }
 
@@ -63,18 +66,18 @@ struct LoginRoutes: Sendable {
             "The refresh token is not valid, was used or was revoked; log in again.")
         guard let token = OpaqueToken(body.refresh_token, kind: .refresh) else { throw invalid }
         let issuedAt = Timestamp.now()
-        switch try await issuer.rotate(token, issuedAt: issuedAt) {
+        switch try await issuer.rotate(token, clientID: nil, issuedAt: issuedAt) {
         case .invalid: throw invalid
         case .reused(let family):
             try await revoker.end(family: family)
             throw invalid
-        case .session(let family, let subject, let refreshToken):
-            guard let principal = try await passwordLogin.principal(subject: subject), principal.isActive else {
+        case .session(let session, let refreshToken):
+            guard let principal = try await passwordLogin.principal(subject: session.subject), principal.isActive else {
                 throw invalid
             }
-            let access = try await issuer.access(principal, family: family, issuedAt: issuedAt)
+            let access = try await issuer.access(principal, family: session.family, issuedAt: issuedAt)
             return try .json(
-                session(.init(accessToken: access, refreshToken: refreshToken), of: principal),
+                self.session(.init(accessToken: access, refreshToken: refreshToken), of: principal),
                 headers: [.cacheControl: "no-store"])
         }
     }

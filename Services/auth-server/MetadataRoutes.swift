@@ -12,26 +12,47 @@ struct MetadataRoutes: Sendable {
                 status: .ok, headers: [.contentType: "application/json", .cacheControl: "public, max-age=300"],
                 body: .init(byteBuffer: .init(string: jwks)))
         }
-        router.get("/.well-known/oauth-authorization-server") { _, _ in
-            try Response.json(Metadata(issuer: issuer), headers: [.cacheControl: "public, max-age=300"])
+        // The same document under both names: clients of either kind look for it, and no ID token is promised in it.
+        for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
+            router.get(RouterPath(path)) { _, _ in
+                try Response.json(Metadata(issuer: issuer), headers: [.cacheControl: "public, max-age=300"])
+            }
         }
     }
 
-    /// Only what is there: the endpoints of the authorization code flow are not yet.
+    /// RFC 8414 §2
     private struct Metadata: Encodable {
         let issuer: String
-        let jwks_uri: String
-        let introspection_endpoint: String
-        let introspection_endpoint_auth_methods_supported = ["client_secret_basic"]
+        let authorization_endpoint: String
+        let token_endpoint: String
+        let device_authorization_endpoint: String
+        let registration_endpoint: String
         let revocation_endpoint: String
+        let introspection_endpoint: String
+        let jwks_uri: String
+        let response_types_supported = ["code"]
+        let response_modes_supported = ["query"]
+        let grant_types_supported = [
+            "authorization_code", "refresh_token", OAuthTokenRoutes.deviceGrant, OAuthTokenRoutes.exchangeGrant,
+        ]
+        let scopes_supported = ["imap", "smtp", "urn:ietf:params:oauth:scope:mail"]
+        let code_challenge_methods_supported = ["S256"]
+        let token_endpoint_auth_methods_supported = ["none"]
         let revocation_endpoint_auth_methods_supported = ["none"]
-        let response_types_supported: [String] = []
+        let introspection_endpoint_auth_methods_supported = ["client_secret_basic"]
+        /// RFC 9207 §3
+        let authorization_response_iss_parameter_supported = true
+        let ui_locales_supported = ["en", "de"]
 
         init(issuer: String) {
             self.issuer = issuer
-            jwks_uri = issuer + "/.well-known/jwks.json"
-            introspection_endpoint = issuer + "/api/v1/auth/token/introspect"
+            authorization_endpoint = issuer + "/oauth2/authorize"
+            token_endpoint = issuer + "/oauth2/token"
+            device_authorization_endpoint = issuer + "/oauth2/device"
+            registration_endpoint = issuer + "/oauth2/register"
             revocation_endpoint = issuer + "/api/v1/auth/token/revoke"
+            introspection_endpoint = issuer + "/api/v1/auth/token/introspect"
+            jwks_uri = issuer + "/.well-known/jwks.json"
         }
     }
 }

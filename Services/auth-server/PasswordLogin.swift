@@ -1,6 +1,7 @@
 import Credentials
 import HTTPService
 import MailModel
+import Metrics
 import Platform
 import Storage
 
@@ -8,6 +9,8 @@ import Storage
 struct PasswordLogin: Sendable {
     let platform: Platform
     let passwords: PasswordHash
+    let secondFactor: SecondFactor
+    let throttle: LoginThrottle
 
     /// What somebody shows, and where it comes from.
     struct Attempt: Sendable {
@@ -20,16 +23,68 @@ struct PasswordLogin: Sendable {
         let requestID: String
     }
 
-    /// - Throws: `Failure`: `unauthorized` `invalid_credentials` for an unknown address as for a wrong password;
-    ///   `forbidden` `account_suspended` only with the right password.
+    /// Password and, where it is on, second factor.
+    ///
+    /// - Throws: As `checkPassword` and `checkSecondFactor`; `unauthorized` `totp_required` when only that is missing.
     func authenticate(_ attempt: Attempt) async throws -> Principal {
+        let principal = try await checkPassword(attempt)
+        if try await secondFactor.isOn(for: principal.subject) {
+            guard let code = attempt.totp else {
+                throw Failure(
+                    .unauthorized, code: "totp_required", "Send the code of the authenticator app too, as totp.")
+            }
+            try await checkSecondFactor(code, of: principal, source: attempt.source, requestID: attempt.requestID)
+        }
+        return principal
+    }
+
+    /// - Throws: `Failure`: `tooManyRequests` after too many failures; `unauthorized` `invalid_credentials` for an unknown
+    ///   address as for a wrong password; `forbidden` `account_suspended` only with the right password.
+    func checkPassword(_ attempt: Attempt) async throws -> Principal {
+        let counted = LoginThrottle.Attempt(email: attempt.email, source: attempt.source)
+        do { try await throttle.begin(counted) } catch {
+            Self.count("throttled")
+            throw error
+        }
         guard let principal = try await principal(email: attempt.email, password: attempt.password) else {
+            try await refused("wrong", attempt.email, nil, attempt.source, attempt.requestID)
             throw Failure(.unauthorized, code: "invalid_credentials", "The address or the password is wrong.")
         }
+        await throttle.succeeded(counted)
         guard principal.isActive else {
+            try await refused("suspended", attempt.email, principal, attempt.source, attempt.requestID)
             throw Failure(.forbidden, code: "account_suspended", "This account is suspended.")
         }
         return principal
+    }
+
+    /// - Throws: `Failure`: `unauthorized` `totp_invalid`; `tooManyRequests`.
+    func checkSecondFactor(_ code: String, of principal: Principal, source: String, requestID: String) async throws {
+        let counted = LoginThrottle.Attempt(email: "totp:" + principal.subject, source: source)
+        try await throttle.begin(counted)
+        guard let proof = try await secondFactor.verify(code, for: principal.subject) else {
+            try await refused("totp", principal.email, principal, source, requestID)
+            throw Failure(
+                .unauthorized, code: "totp_invalid", "The code is wrong or was used; wait for the next one.")
+        }
+        await throttle.succeeded(counted)
+        if proof == .recoveryCode {
+            try await platform.database.audit.record(
+                .init(
+                    actor: principal.subject, customerID: principal.customerID, action: "recovery_code.used",
+                    target: principal.email, ip: source, requestID: requestID))
+        }
+    }
+
+    /// Notes that somebody is in.
+    func succeeded(_ principal: Principal, client: String? = nil, source: String, requestID: String) async throws {
+        Self.count("success")
+        if principal.subject.hasPrefix("account:") { try await platform.database.accounts.recordLogin(principal.id) }
+        try await platform.database.audit.record(
+            .init(
+                actor: principal.subject, customerID: principal.customerID, action: "login.succeeded",
+                target: principal.email, detail: client.map { #"{"client_id":"\#($0)"}"# }, ip: source,
+                requestID: requestID))
     }
 
     /// Whoever a token's `sub` names, as of now; nil when there is nobody any more.
@@ -43,19 +98,35 @@ struct PasswordLogin: Sendable {
         { return nil }
     }
 
-    /// Whose password this is. One password is hashed whether or not the address is known, so that the time tells nothing.
+    /// Whose password this is. A wrong one is hashed twice whoever has the address, a user, a mailbox, both or nobody,
+    /// so that the time tells nothing.
     private func principal(email text: String, password: String) async throws -> Principal? {
-        guard let email = try? EmailAddress(text) else {
-            try await passwords.verifyDummy(password)
-            return nil
+        var hashed = 0
+        if let email = try? EmailAddress(text) {
+            if let user = try await platform.database.users.credentials(email: email) {
+                hashed += 1
+                if try await passwords.verify(password, against: user.passwordHash) { return Principal(user.user) }
+            }
+            if let mailbox = try await platform.database.accounts.login(email: email.description) {
+                hashed += 1
+                if try await passwords.verify(password, against: mailbox.passwordHash) { return Principal(mailbox) }
+            }
         }
-        let user = try await platform.database.users.credentials(email: email)
-        if let user, try await passwords.verify(password, against: user.passwordHash) { return Principal(user.user) }
-        let mailbox = try await platform.database.accounts.login(email: email.description)
-        if let mailbox, try await passwords.verify(password, against: mailbox.passwordHash) {
-            return Principal(mailbox)
-        }
-        if user == nil, mailbox == nil { try await passwords.verifyDummy(password) }
+        for _ in hashed..<2 { try await passwords.verifyDummy(password) }
         return nil
+    }
+
+    private func refused(
+        _ outcome: String, _ email: String, _ principal: Principal?, _ source: String, _ requestID: String
+    ) async throws {
+        Self.count(outcome)
+        try await platform.database.audit.record(
+            .init(
+                actor: principal?.subject ?? "anonymous", customerID: principal?.customerID, action: "login.failed",
+                target: email, detail: #"{"reason":"\#(outcome)"}"#, ip: source, requestID: requestID))
+    }
+
+    private static func count(_ outcome: String) {
+        Counter(label: "logins_total", dimensions: [("outcome", outcome)]).increment()
     }
 }

@@ -39,7 +39,7 @@ struct PeopleRoutes: Sendable {
     @Sendable private func createCustomer(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requirePlatform("people:write")
         let body: CustomerBody = try await request.decode()
-        return try .json(try await database.customers.create(name: try Self.name(body.name)), status: .created)
+        return try .json(try await database.customers.create(name: try DisplayName(body.name).text), status: .created)
     }
 
     @Sendable private func customer(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -109,13 +109,7 @@ struct PeopleRoutes: Sendable {
     @Sendable private func createServiceToken(_ request: Request, _ context: CallerContext) async throws -> Response {
         let creator = try context.caller.requirePlatform("auth:tokens")
         let body: ServiceTokenBody = try await request.decode()
-        let expiresAt = try body.expires_at.map { text in
-            guard let time = Timestamp.milliseconds(rfc3339: text), time > Timestamp.now() else {
-                throw Failure.invalid(
-                    "expires_at", code: "invalid_time", "must be a time to come, like 2027-01-01T00:00:00Z")
-            }
-            return time
-        }
+        let expiresAt = try body.expires_at.map { try Timestamp.future($0, field: "expires_at") }
         for (index, scope) in body.scopes.enumerated() {
             guard Self.isScope(scope) else {
                 throw Failure.invalid("scopes.\(index)", code: "invalid_scope", "must be a word like mail:read, or *")
@@ -128,7 +122,7 @@ struct PeopleRoutes: Sendable {
         }
         let token = OpaqueToken(new: .service)
         let stored = try await database.serviceTokens.create(
-            name: try Self.name(body.name), hash: token.hash, scopes: body.scopes, expiresAt: expiresAt)
+            name: try DisplayName(body.name).text, hash: token.hash, scopes: body.scopes, expiresAt: expiresAt)
         return try .json(
             NewServiceToken(
                 id: stored.id, name: stored.name, scopes: stored.scopes, token: token.text,
@@ -143,13 +137,6 @@ struct PeopleRoutes: Sendable {
     }
 
     // MARK: Rules
-
-    private static func name(_ text: String) throws -> String {
-        let name = text.trimmingPrefix(while: \.isWhitespace)
-        guard (1...200).contains(name.unicodeScalars.count), !name.unicodeScalars.contains(where: { $0.value < 0x20 })
-        else { throw Failure.invalid("name", code: "invalid_name", "must be 1 to 200 characters") }
-        return String(name)
-    }
 
     private static func isScope(_ text: String) -> Bool {
         text == "*"

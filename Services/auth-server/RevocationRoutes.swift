@@ -31,7 +31,8 @@ struct RevocationRoutes: Sendable {
                 try await revoker.end(family: family)
             }
         } else if let claims = try? await platform.keys.verifyAny(text) {
-            try await revoker.revoke(.jti, claims.jti)
+            try await revoker.revoke(
+                .jti, claims.jti, mailboxes: claims.type == .mailAccess ? [claims.email] : [])
         }
         return Response(status: .ok)
     }

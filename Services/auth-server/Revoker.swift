@@ -8,8 +8,12 @@ struct Revoker: Sendable {
     let platform: Platform
 
     /// Everything of this value issued before now is dead: here at once, elsewhere as soon as the others hear of it.
-    @discardableResult func revoke(_ kind: Revocation.Kind, _ value: String) async throws -> Revocation {
-        let revocation = try await platform.database.revocations.add(kind, value)
+    ///
+    /// - Parameter mailboxes: Whose live mail sessions end too, beside those the database knows to be concerned.
+    @discardableResult func revoke(
+        _ kind: Revocation.Kind, _ value: String, mailboxes: [String] = []
+    ) async throws -> Revocation {
+        let revocation = try await platform.database.revocations.add(kind, value, mailboxes: mailboxes)
         platform.revocations.apply([revocation])
         await platform.announce([revocation])
         return revocation

@@ -33,13 +33,13 @@ final class SessionEnder: Service {
     /// Takes note of revocations; the sessions end shortly after.
     func end(_ revocations: [Revocation]) {
         guard doveadm != nil else { return }
-        // Older ones come when the ledger is read at start: no session they meant can be alive with its token. Which
-        // connections used the tokens of one user or one login Dovecot does not tell; those are refused from now on.
+        // Older ones come when the ledger is read at start: what they meant was ended by whoever ran then. Dovecot does
+        // not tell which connections used which token, so all of a mailbox end; those that still may come back.
         let horizon = Timestamp.now() - 3_600_000
         state.withLockedValue { state in
             if state.done.count > 100_000 { state.done.removeAll() }
-            for revocation in revocations where revocation.kind == .account && revocation.at > horizon {
-                if state.done.insert(revocation.id).inserted { state.pending.insert(revocation.value) }
+            for revocation in revocations where !revocation.mailboxes.isEmpty && revocation.at > horizon {
+                if state.done.insert(revocation.id).inserted { state.pending.formUnion(revocation.mailboxes) }
             }
         }
         waker.yield()

@@ -41,6 +41,7 @@ struct TokenIssuer: Sendable {
     let keys: SigningKeys
     let issuer: String
     let sessions: SessionStore
+    let mailTokens: MailTokenStore
     let accessLifetime: Duration
     let mailLifetime: Duration
     let refreshLifetime: Duration
@@ -53,29 +54,38 @@ struct TokenIssuer: Sendable {
 
     /// What a rotated refresh token was exchanged for.
     enum Refreshed: Sendable {
-        case session(family: String, subject: String, refreshToken: String)
+        case session(SessionStore.Rotated, refreshToken: String)
         /// The token had been used before: the family must be revoked.
         case reused(family: String)
         case invalid
     }
 
-    /// Opens a session: the first pair of its family.
-    func open(_ principal: Principal, issuedAt: Int64) async throws -> Pair {
-        let family = OpaqueToken.identifier()
+    /// A new family and its first refresh token, to open a session with.
+    func opening(_ origin: SessionOrigin, issuedAt: Int64) -> (opening: SessionOpening, refreshToken: String) {
         let refresh = OpaqueToken(new: .refresh)
-        try await sessions.open(
-            family: family, subject: principal.subject, refreshHash: refresh.hash, expiresAt: refreshExpiry(issuedAt))
+        let opening = SessionOpening(
+            family: OpaqueToken.identifier(), refreshHash: refresh.hash, expiresAt: refreshExpiry(issuedAt),
+            origin: origin)
+        return (opening, refresh.text)
+    }
+
+    /// Opens a session: the first pair of its family.
+    func open(_ principal: Principal, origin: SessionOrigin, issuedAt: Int64) async throws -> Pair {
+        let (opening, refreshToken) = opening(origin, issuedAt: issuedAt)
+        try await sessions.open(opening, subject: principal.subject)
         return Pair(
-            accessToken: try await access(principal, family: family, issuedAt: issuedAt), refreshToken: refresh.text)
+            accessToken: try await access(principal, family: opening.family, issuedAt: issuedAt),
+            refreshToken: refreshToken)
     }
 
     /// Uses a refresh token up (RFC 9700 §4.14.2).
-    func rotate(_ token: OpaqueToken, issuedAt: Int64) async throws -> Refreshed {
+    /// - Parameter clientID: The OAuth client that shows it; nil for a login by the API.
+    func rotate(_ token: OpaqueToken, clientID: String?, issuedAt: Int64) async throws -> Refreshed {
         let successor = OpaqueToken(new: .refresh)
-        let outcome = try await sessions.rotate(token.hash, to: successor.hash, expiresAt: refreshExpiry(issuedAt))
+        let outcome = try await sessions.rotate(
+            token.hash, to: successor.hash, clientID: clientID, expiresAt: refreshExpiry(issuedAt))
         return switch outcome {
-        case .rotated(let family, let subject):
-            .session(family: family, subject: subject, refreshToken: successor.text)
+        case .rotated(let session): .session(session, refreshToken: successor.text)
         case .reused(let family): .reused(family: family)
         case .invalid: .invalid
         }
@@ -93,11 +103,17 @@ struct TokenIssuer: Sendable {
     }
 
     /// A token for IMAP and SMTP of one mailbox; `issuedAt` as for `access`.
-    func mail(_ email: String, subject: String, family: String, issuedAt: Int64) async throws -> String {
-        try await keys.sign(
-            .mailAccess(
-                issuer: issuer, subject: subject, jti: OpaqueToken.identifier(), issuedAt: issuedAt,
-                lifetime: mailLifetime, family: family, email: email))
+    func mail(
+        _ email: String, subject: String, family: String, scope: MailScope = .all, clientID: String? = nil,
+        issuedAt: Int64
+    ) async throws -> String {
+        let token = AccessToken.mailAccess(
+            issuer: issuer, subject: subject, jti: OpaqueToken.identifier(), issuedAt: issuedAt,
+            lifetime: mailLifetime, family: family, email: email, scope: scope.text, clientID: clientID)
+        try await mailTokens.record(
+            jti: token.jti, family: family, subject: subject, email: email, issuedAt: issuedAt,
+            expiresAt: token.exp * 1000)
+        return try await keys.sign(token)
     }
 
     private func refreshExpiry(_ issuedAt: Int64) -> Int64 {

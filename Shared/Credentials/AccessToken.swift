@@ -41,10 +41,13 @@ public struct AccessToken: Sendable, Equatable, Codable {
     public let accounts: [String]?
     /// `mail_access` only: `imap`, `smtp`, space separated.
     public let scope: String?
+    /// `mail_access` only: the OAuth client it was given to; nil for one that a person or a service asked for itself.
+    public let clientID: String?
 
     private init(
         iss: String, sub: String, jti: String, issuedAt: Int64, lifetime: Duration, type: Kind, sid: String,
-        email: String, customerID: Int64?, role: String?, accounts: [String]?, scope: String?
+        email: String, customerID: Int64?, role: String?, accounts: [String]?, scope: String?,
+        clientID: String?
     ) {
         self.iss = iss
         self.aud = type.audience
@@ -59,6 +62,7 @@ public struct AccessToken: Sendable, Equatable, Codable {
         self.role = role
         self.accounts = accounts
         self.scope = scope
+        self.clientID = clientID
     }
 
     /// An `access` token for the REST endpoints.
@@ -72,7 +76,8 @@ public struct AccessToken: Sendable, Equatable, Codable {
     ) -> AccessToken {
         AccessToken(
             iss: issuer, sub: subject, jti: jti, issuedAt: issuedAt, lifetime: lifetime, type: .access, sid: family,
-            email: email, customerID: customerID, role: role, accounts: accounts, scope: nil)
+            email: email, customerID: customerID, role: role, accounts: accounts, scope: nil,
+            clientID: nil)
     }
 
     /// A `mail_access` token for IMAP and SMTP, opening the mailbox `email`.
@@ -82,11 +87,12 @@ public struct AccessToken: Sendable, Equatable, Codable {
     ///   - scope: `imap`, `smtp`, space separated.
     public static func mailAccess(
         issuer: String, subject: String, jti: String, issuedAt: Int64, lifetime: Duration = .seconds(3600),
-        family: String, email: String, scope: String = "imap smtp"
+        family: String, email: String, scope: String = "imap smtp", clientID: String? = nil
     ) -> AccessToken {
         AccessToken(
             iss: issuer, sub: subject, jti: jti, issuedAt: issuedAt, lifetime: lifetime, type: .mailAccess,
-            sid: family, email: email, customerID: nil, role: nil, accounts: nil, scope: scope)
+            sid: family, email: email, customerID: nil, role: nil, accounts: nil, scope: scope,
+            clientID: clientID)
     }
 
     /// When it was issued, in milliseconds since 1970.
@@ -95,5 +101,6 @@ public struct AccessToken: Sendable, Equatable, Codable {
     enum CodingKeys: String, CodingKey {
         case iss, aud, sub, jti, iat, exp, type, sid, email, role, accounts, scope
         case customerID = "customer_id"
+        case clientID = "client_id"
     }
 }

@@ -9,6 +9,10 @@ public struct OpaqueToken: Sendable, Equatable {
         case app = "xa_"
         /// A refresh token.
         case refresh = "xr_"
+        /// An authorization code (RFC 6749 §4.1.2).
+        case code = "xc_"
+        /// A device code (RFC 8628 §3.2).
+        case device = "xd_"
     }
 
     public let kind: Kind

@@ -36,4 +36,49 @@ enum Script {
         if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
         return 0
         """
+
+    /// KEYS: counter. ARGV: milliseconds it lives from its first count on. Returns the count.
+    static let count = """
+        local count = redis.call('INCR', KEYS[1])
+        if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+        return count
+        """
+
+    /// KEYS: pair, source, account, known. ARGV: for the first three the free failures and the longest delay in
+    /// milliseconds. Returns the milliseconds to wait, or 0 when the attempt was counted. The counts are hashes of `n`
+    /// and `until`, and forgotten a day after the last attempt.
+    static let beginAttempt = """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        local last = redis.call('EXISTS', KEYS[4]) == 1 and 2 or 3
+        local wait = 0
+        for i = 1, last do
+          local ends = tonumber(redis.call('HGET', KEYS[i], 'until') or '0')
+          if ends - now > wait then wait = ends - now end
+        end
+        if wait > 0 then return wait end
+        for i = 1, 3 do
+          local n = redis.call('HINCRBY', KEYS[i], 'n', 1)
+          local free, most = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+          if n > free then
+            local delay = math.min(most, 1000 * 2 ^ math.min(20, n - free - 1))
+            redis.call('HSET', KEYS[i], 'until', string.format('%.0f', now + delay))
+          end
+          redis.call('PEXPIRE', KEYS[i], 86400000)
+        end
+        return 0
+        """
+
+    /// KEYS: pair, source, account, known. Takes back what `beginAttempt` counted.
+    static let endAttempt = """
+        redis.call('DEL', KEYS[1])
+        for i = 2, 3 do
+          if redis.call('EXISTS', KEYS[i]) == 1 then
+            redis.call('HINCRBY', KEYS[i], 'n', -1)
+            redis.call('HDEL', KEYS[i], 'until')
+          end
+        end
+        redis.call('SET', KEYS[4], '1', 'PX', 2592000000)
+        return 0
+        """
 }

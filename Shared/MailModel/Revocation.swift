@@ -19,17 +19,30 @@ public struct Revocation: Sendable, Equatable, Codable {
     public let value: String
     /// Milliseconds since 1970: tokens with an earlier `iat` are dead.
     public let notBefore: Int64
+    /// Whose live mail sessions end with it: what no check of a token reaches any more.
+    public let mailboxes: [String]
 
-    public init(id: Int64, at: Int64, kind: Kind, value: String, notBefore: Int64) {
+    public init(id: Int64, at: Int64, kind: Kind, value: String, notBefore: Int64, mailboxes: [String] = []) {
         self.id = id
         self.at = at
         self.kind = kind
         self.value = value
         self.notBefore = notBefore
+        self.mailboxes = mailboxes
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        id = try values.decode(Int64.self, forKey: .id)
+        at = try values.decode(Int64.self, forKey: .at)
+        kind = try values.decode(Kind.self, forKey: .kind)
+        value = try values.decode(String.self, forKey: .value)
+        notBefore = try values.decode(Int64.self, forKey: .notBefore)
+        mailboxes = try values.decodeIfPresent([String].self, forKey: .mailboxes) ?? []
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, at, kind, value
+        case id, at, kind, value, mailboxes
         case notBefore = "not_before"
     }
 }

@@ -72,12 +72,14 @@ public struct AccountStore: Sendable {
         return try await find(id, scope: .everything)
     }
 
-    /// Changes the password and revokes every token of the mailbox in the same transaction.
+    /// Changes the password, and in the same transaction revokes every token and deletes every app password of the
+    /// mailbox.
     /// - Returns: The revocation to announce.
     public func setPassword(_ id: Int64, hash: String, scope: Scope) async throws -> Revocation {
         let account = try await find(id, scope: scope)
         return try await database.transaction { tx in
             try tx.execute("UPDATE accounts SET password_hash = \(hash) WHERE id = \(id)")
+            try tx.execute("DELETE FROM app_passwords WHERE account_id = \(id)")
             return try RevocationStore.add(.account, account.email, in: tx)
         }
     }
@@ -109,12 +111,16 @@ public struct AccountStore: Sendable {
             .map { try $0.string("email") }
     }
 
+    /// Of `accounts a`, `domains d` and `customers c`: whether the mailbox may be used.
+    static let isActive: SQL = "(a.status = 'active' AND d.status <> 'suspended' AND c.status = 'active')"
+
     private func login(where condition: SQL) async throws -> Login? {
         let rows = try await database.query(
             """
             SELECT a.id, a.email, d.customer_id, a.password_hash,
-              a.status = 'active' AND d.status <> 'suspended' AS active
-            FROM accounts a JOIN domains d ON d.id = a.domain_id WHERE \(condition)
+              \(Self.isActive) AS active
+            FROM accounts a JOIN domains d ON d.id = a.domain_id JOIN customers c ON c.id = d.customer_id
+            WHERE \(condition)
             """)
         return try rows.first.map { row in
             Login(

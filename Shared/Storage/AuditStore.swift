@@ -1,5 +1,5 @@
 import MariaDB
-public import MailModel
+import MailModel
 
 /// Who did what, and from where: appended to, never changed.
 public struct AuditStore: Sendable {

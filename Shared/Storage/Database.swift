@@ -48,6 +48,12 @@ public struct Database: Sendable {
     public var serviceTokens: ServiceTokenStore { ServiceTokenStore(database: self) }
     public var sessions: SessionStore { SessionStore(database: self) }
     public var revocations: RevocationStore { RevocationStore(database: self) }
+    public var secondFactors: SecondFactorStore { SecondFactorStore(database: self) }
+    public var appPasswords: AppPasswordStore { AppPasswordStore(database: self) }
+    public var mailTokens: MailTokenStore { MailTokenStore(database: self) }
+    public var oauthClients: OAuthClientStore { OAuthClientStore(database: self) }
+    public var authorizationCodes: AuthorizationCodeStore { AuthorizationCodeStore(database: self) }
+    public var deviceCodes: DeviceCodeStore { DeviceCodeStore(database: self) }
     public var audit: AuditStore { AuditStore(database: self) }
     public var domains: DomainStore { DomainStore(database: self) }
     public var accounts: AccountStore { AccountStore(database: self) }

@@ -1,0 +1,94 @@
+import HTTPService
+import Hummingbird
+import MailModel
+import Platform
+import Storage
+
+/// Where somebody is logged in, and ending it.
+struct SessionRoutes: Sendable {
+    let platform: Platform
+    let revoker: Revoker
+
+    func add(to router: ServiceRouter) {
+        let routes = router.authenticated(platform.authenticator)
+        routes.get("/api/v1/auth/sessions", use: list)
+        routes.delete("/api/v1/auth/sessions", use: endAll)
+        routes.delete("/api/v1/auth/sessions/{id}", use: end)
+    }
+
+    /// The caller's own sessions, or, for who administers it, those of a user or mailbox.
+    @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let page = try await platform.database.sessions.list(
+            subject: try await subject(request, context), PageRequest(request))
+        return try .json(page)
+    }
+
+    @Sendable private func end(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let subject = try await subject(request, context)
+        let family = try context.pathParameter("id")
+        guard try await platform.database.sessions.isLive(family, subject: subject) else {
+            throw Failure.notFound("This session")
+        }
+        try await revoker.end(family: family)
+        try await record("session.ended", family, subject, context)
+        return .noContent
+    }
+
+    /// Logout everywhere.
+    @Sendable private func endAll(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let subject = try await subject(request, context)
+        if subject.hasPrefix("account:"), let id = Int64(subject.dropFirst("account:".count)),
+            let account = try await platform.database.accounts.login(id: id)
+        {
+            try await revoker.revoke(.account, account.email)
+        } else {
+            try await revoker.revoke(.user, subject)
+        }
+        try await record("session.all_ended", "", subject, context)
+        return .noContent
+    }
+
+    private func subject(_ request: Request, _ context: CallerContext) async throws -> String {
+        let query = try request.query()
+        switch (query["email"], try query.int("user_id")) {
+        case (nil, nil): return try context.person().subject
+        case (let text?, nil):
+            let email = try EmailAddress(text).description
+            try context.caller.require("auth:sessions")
+            guard let account = try await platform.database.accounts.find(email: email, scope: context.caller.scope)
+            else { throw Failure.notFound("This mailbox") }
+            return "account:\(account.id)"
+        case (nil, let id?):
+            try context.caller.requireAdmin("auth:sessions")
+            return "user:\(try await platform.database.users.find(Int64(id), scope: context.caller.scope).id)"
+        default: throw Failure(.invalid, code: "invalid", "Name at most one of email and user_id.")
+        }
+    }
+
+    private func record(
+        _ action: String, _ target: String, _ subject: String, _ context: CallerContext
+    ) async throws {
+        try await platform.database.audit.record(
+            .init(
+                actor: context.caller.actor, customerID: context.caller.customerID, action: action,
+                target: target.isEmpty ? subject : target, ip: context.clientAddress, requestID: context.requestID))
+    }
+}
+
+extension Caller {
+    /// Who it is in the audit log.
+    var actor: String {
+        switch self {
+        case .platform(let service): "service:\(service.tokenID)"
+        case .person(let person): person.subject
+        }
+    }
+
+    /// The customer of a person.
+    var customerID: Int64? {
+        switch self {
+        case .platform: nil
+        case .person(let person): person.customerID
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import MariaDB
+import MailModel
+
+/// What somebody allowed a client, to be exchanged for tokens once (RFC 6749 §4.1.2).
+public struct AuthorizationGrant: Sendable, Equatable {
+    public let clientID: String
+    public let redirectURI: String
+    /// `user:<id>` or `account:<id>`.
+    public let subject: String
+    public let mailbox: String
+    /// `imap`, `smtp`, space-separated.
+    public let scope: String
+    /// PKCE, S256 (RFC 7636 §4.2).
+    public let challenge: String
+
+    public init(
+        clientID: String, redirectURI: String, subject: String, mailbox: String, scope: String, challenge: String
+    ) {
+        self.clientID = clientID
+        self.redirectURI = redirectURI
+        self.subject = subject
+        self.mailbox = mailbox
+        self.scope = scope
+        self.challenge = challenge
+    }
+}
+
+/// Authorization codes; only their hash is kept.
+public struct AuthorizationCodeStore: Sendable {
+    let database: Database
+
+    public enum Redemption: Sendable, Equatable {
+        /// The session that was opened is the grant's.
+        case redeemed(AuthorizationGrant)
+        /// The code was used before: what it was exchanged for must die (RFC 6749 §4.1.2).
+        case replayed(family: String)
+        case invalid
+    }
+
+    /// - Parameter expiresAt: Milliseconds since 1970.
+    public func keep(_ grant: AuthorizationGrant, hash: String, expiresAt: Int64) async throws {
+        try await database.execute(
+            """
+            INSERT INTO oauth_codes
+              (code_hash, client_id, redirect_uri, subject, mailbox, scope, challenge, created_at, expires_at)
+            VALUES (\(hash), \(grant.clientID), \(grant.redirectURI), \(grant.subject), \(grant.mailbox),
+              \(grant.scope), \(grant.challenge), \(Timestamp.now()), \(expiresAt))
+            """)
+    }
+
+    /// Exchanges a code for a session, once: of several at the same time one gets it, the others are a replay.
+    ///
+    /// A code that is shown with another client, redirect or verifier is used up by that: somebody else has it.
+    /// - Parameter opening: The session's family and first refresh token.
+    public func redeem(
+        _ hash: String, clientID: String, redirectURI: String, challenge: String, opening: SessionOpening
+    ) async throws -> Redemption {
+        let now = Timestamp.now()
+        return try await database.transaction { tx in
+            let rows = try tx.query(
+                """
+                SELECT client_id, redirect_uri, subject, mailbox, scope, challenge, family, expires_at
+                FROM oauth_codes WHERE code_hash = \(hash) FOR UPDATE
+                """)
+            guard let row = rows.first else { return .invalid }
+            if let family = try row.optionalString("family") { return .replayed(family: family) }
+            let grant = AuthorizationGrant(
+                clientID: try row.string("client_id"), redirectURI: try row.string("redirect_uri"),
+                subject: try row.string("subject"), mailbox: try row.string("mailbox"),
+                scope: try row.string("scope"), challenge: try row.string("challenge"))
+            guard try row.int64("expires_at") > now, grant.clientID == clientID, grant.redirectURI == redirectURI,
+                grant.challenge == challenge
+            else {
+                try tx.execute("DELETE FROM oauth_codes WHERE code_hash = \(hash)")
+                return .invalid
+            }
+            try tx.execute("UPDATE oauth_codes SET family = \(opening.family) WHERE code_hash = \(hash)")
+            var opening = opening
+            opening.origin.clientID = grant.clientID
+            opening.origin.mailbox = grant.mailbox
+            opening.origin.scope = grant.scope
+            try SessionStore.open(opening, subject: grant.subject, in: tx)
+            return .redeemed(grant)
+        }
+    }
+
+    /// Forgets codes whose time is long over; until then a replay is noticed.
+    public func purge() async throws {
+        try await database.execute("DELETE FROM oauth_codes WHERE expires_at < \(Timestamp.now() - 86_400_000)")
+    }
+}

@@ -1,0 +1,131 @@
+import MariaDB
+import MailModel
+
+/// A device that waits for somebody to let it in (RFC 8628).
+public struct DeviceRequest: Sendable, Equatable {
+    public let userCode: String
+    public let clientID: String
+    /// `imap`, `smtp`, space-separated.
+    public let scope: String
+    /// Where the device asked from.
+    public let ip: String
+    /// Milliseconds since 1970.
+    public let createdAt: Int64
+
+    public init(userCode: String, clientID: String, scope: String, ip: String, createdAt: Int64) {
+        self.userCode = userCode
+        self.clientID = clientID
+        self.scope = scope
+        self.ip = ip
+        self.createdAt = createdAt
+    }
+}
+
+/// Device codes; only their hash is kept. The user code is short-lived and useless without somebody's password.
+public struct DeviceCodeStore: Sendable {
+    let database: Database
+
+    /// What a device that polls is told (RFC 8628 §3.5).
+    public enum Poll: Sendable, Equatable {
+        case approved(subject: String, mailbox: String, scope: String)
+        case pending
+        /// It asked sooner than it may; its interval is five seconds longer from now on.
+        case tooFast
+        case denied
+        case expired
+        case unknown
+    }
+
+    /// - Parameters:
+    ///   - expiresAt: Milliseconds since 1970.
+    ///   - limit: How many requests of one address may wait at once.
+    /// - Returns: False when the user code is taken, or too many of that address wait.
+    public func keep(
+        _ request: DeviceRequest, hash: String, interval: Int, expiresAt: Int64, limit: Int
+    ) async throws -> Bool {
+        let outcome = try await database.execute(
+            """
+            INSERT IGNORE INTO device_codes
+              (device_hash, user_code, client_id, scope, ip, interval_seconds, created_at, expires_at)
+            SELECT \(hash), \(request.userCode), \(request.clientID), \(request.scope), \(request.ip), \(interval),
+              \(request.createdAt), \(expiresAt)
+            FROM DUAL WHERE (SELECT COUNT(*) FROM device_codes
+              WHERE ip = \(request.ip) AND status = 'pending' AND expires_at > \(request.createdAt)) < \(limit)
+            """)
+        return outcome.affectedRows == 1
+    }
+
+    /// The request that waits under this code; nil when there is none, or it was decided or is too old.
+    public func waiting(userCode: String) async throws -> DeviceRequest? {
+        let rows = try await database.query(
+            """
+            SELECT user_code, client_id, scope, COALESCE(ip, '') AS ip, created_at FROM device_codes
+            WHERE user_code = \(userCode) AND status = 'pending' AND expires_at > \(Timestamp.now())
+            """)
+        return try rows.first.map { row in
+            DeviceRequest(
+                userCode: try row.string("user_code"), clientID: try row.string("client_id"),
+                scope: try row.string("scope"), ip: try row.string("ip"), createdAt: try row.int64("created_at"))
+        }
+    }
+
+    /// - Returns: False when it no longer waited.
+    public func approve(_ userCode: String, subject: String, mailbox: String, scope: String) async throws -> Bool {
+        try await database.execute(
+            """
+            UPDATE device_codes SET status = 'approved', subject = \(subject), mailbox = \(mailbox), scope = \(scope)
+            WHERE user_code = \(userCode) AND status = 'pending' AND expires_at > \(Timestamp.now())
+            """
+        ).affectedRows == 1
+    }
+
+    /// - Returns: False when it no longer waited.
+    public func deny(_ userCode: String) async throws -> Bool {
+        try await database.execute(
+            "UPDATE device_codes SET status = 'denied' WHERE user_code = \(userCode) AND status = 'pending'"
+        ).affectedRows == 1
+    }
+
+    /// Answers a device; an approved one gets its session, once.
+    public func poll(_ hash: String, clientID: String, opening: SessionOpening) async throws -> Poll {
+        let now = Timestamp.now()
+        return try await database.transaction { tx in
+            let rows = try tx.query(
+                """
+                SELECT scope, status, subject, mailbox, interval_seconds, last_polled_at, expires_at FROM device_codes
+                WHERE device_hash = \(hash) AND client_id = \(clientID) FOR UPDATE
+                """)
+            guard let row = rows.first else { return .unknown }
+            guard try row.int64("expires_at") > now else { return .expired }
+            let interval = try row.int64("interval_seconds") * 1000
+            switch try row.string("status") {
+            case "approved":
+                guard let subject = try row.optionalString("subject"), let mailbox = try row.optionalString("mailbox")
+                else { return .unknown }
+                let scope = try row.string("scope")
+                try tx.execute("UPDATE device_codes SET status = 'used' WHERE device_hash = \(hash)")
+                var opening = opening
+                opening.origin.clientID = clientID
+                opening.origin.mailbox = mailbox
+                opening.origin.scope = scope
+                try SessionStore.open(opening, subject: subject, in: tx)
+                return .approved(subject: subject, mailbox: mailbox, scope: scope)
+            case "pending":
+                // A second of grace: the device's clock starts when the last answer arrives.
+                let tooFast = try row.optionalInt64("last_polled_at").map { now - $0 < interval - 1000 } ?? false
+                try tx.execute(
+                    """
+                    UPDATE device_codes SET last_polled_at = \(now),
+                      interval_seconds = LEAST(60, interval_seconds + \(tooFast ? 5 : 0)) WHERE device_hash = \(hash)
+                    """)
+                return tooFast ? .tooFast : .pending
+            case "denied": return .denied
+            default: return .unknown
+            }
+        }
+    }
+
+    public func purge() async throws {
+        try await database.execute("DELETE FROM device_codes WHERE expires_at < \(Timestamp.now() - 3_600_000)")
+    }
+}
