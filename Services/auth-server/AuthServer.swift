@@ -25,8 +25,8 @@ import Storage
         let introspector = Introspector(
             keys: keys.keySet, revocations: platform.revocations, accounts: database.accounts)
 
-        let secondFactor = SecondFactor(
-            store: database.secondFactors, box: try SecretBox(file: settings.masterKeyFile))
+        let box = try SecretBox(file: settings.masterKeyFile)
+        let secondFactor = SecondFactor(store: database.secondFactors, box: box)
         let passwordLogin = PasswordLogin(
             platform: platform, passwords: passwords, secondFactor: secondFactor,
             throttle: LoginThrottle(bus: platform.bus))
@@ -49,6 +49,10 @@ import Storage
         MailTokenRoutes(platform: platform, mailTokens: mailTokens).add(to: service.router)
         OAuthTokenRoutes(
             platform: platform, issuer: issuer, mailTokens: mailTokens, passwordLogin: passwordLogin, revoker: revoker
+        ).add(to: service.router)
+        SignInPages(
+            platform: platform, passwordLogin: passwordLogin, secondFactor: secondFactor, mailTokens: mailTokens,
+            seal: PageSeal(box: box), issuer: settings.platform.issuer, brand: settings.brand
         ).add(to: service.router)
         DeviceAuthorization(platform: platform, issuer: settings.platform.issuer).add(to: service.router)
         ClientRegistration(platform: platform).add(to: service.router)

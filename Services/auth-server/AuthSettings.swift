@@ -14,6 +14,7 @@ struct AuthSettings: ServiceSettings {
     let mailLifetime: Duration
     let refreshLifetime: Duration
     let hashingThreads: Int
+    let brand: Page.Brand
 
     init(_ read: SettingsReader) {
         platform = PlatformSettings(read)
@@ -33,6 +34,9 @@ struct AuthSettings: ServiceSettings {
         mailLifetime = read.duration("mail.lifetime", default: .seconds(3600), "Life of a mail token, at most an hour")
         refreshLifetime = read.duration(
             "refresh.lifetime", default: .seconds(30 * 86_400), "Life of an unused refresh token")
+        brand = Page.Brand(
+            name: read.string("brand.name", default: "xynap mail", "Whose mail it is, on the pages people see"),
+            supportURL: read.optionalString("support.url", "Where the pages send people who need help"))
         hashingThreads = read.int("password.threads", default: 1, in: 1...64, "Passwords hashed at once, 64 MiB each")
     }
 }

@@ -1,0 +1,47 @@
+import Credentials
+import FoundationEssentials
+import MailModel
+
+/// Where somebody is on the way through the pages: sealed, in a hidden field of the form. The server keeps nothing.
+struct PageState: Codable, Sendable {
+    enum Step: String, Codable, Sendable { case deviceCode, password, secondFactor, consent }
+
+    var step: Step
+    /// Of the authorization code flow.
+    var request: AuthorizationRequest?
+    /// Of the device flow.
+    var userCode: String?
+    var language: PageLanguage
+    /// Who has shown the password, and (at `consent`) the second factor too.
+    var subject: String?
+    /// The hash of the browser's cookie: the form counts only with it.
+    let browser: String
+    /// Milliseconds since 1970.
+    let expiresAt: Int64
+
+    /// How long somebody may take: milliseconds.
+    static let lifetime: Int64 = 600_000
+}
+
+/// Seals and opens the states of the pages.
+struct PageSeal: Sendable {
+    let box: SecretBox
+
+    private static let purpose = "page state"
+
+    func seal(_ state: PageState) throws -> String {
+        let sealed = try box.seal(Array(JSONEncoder().encode(state)), purpose: Self.purpose)
+        return Data(sealed).base64EncodedString()
+    }
+
+    /// - Parameter browser: The cookie of the browser that sends the form.
+    /// - Returns: nil for what we did not seal, what is too old, and what another browser was given.
+    func open(_ text: String, browser: String) -> PageState? {
+        guard text.utf8.count <= 32_768, let sealed = Data(base64Encoded: text),
+            let bytes = try? box.open(Array(sealed), purpose: Self.purpose),
+            let state = try? JSONDecoder().decode(PageState.self, from: Data(bytes)),
+            state.expiresAt > Timestamp.now(), state.browser == OpaqueToken.hash(of: browser)
+        else { return nil }
+        return state
+    }
+}
