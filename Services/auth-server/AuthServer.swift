@@ -23,7 +23,7 @@ import Storage
             accessLifetime: settings.accessLifetime, mailLifetime: settings.mailLifetime,
             refreshLifetime: settings.refreshLifetime)
         let introspector = Introspector(
-            keys: keys.keySet, revocations: platform.revocations, accounts: database.accounts)
+            keys: keys.keySet, revocations: platform.revocations, database: database, logger: service.logger)
 
         let box = try SecretBox(file: settings.masterKeyFile)
         let secondFactor = SecondFactor(store: database.secondFactors, box: box)

@@ -1,4 +1,5 @@
 import HTTPService
+import HTTPTypes
 import Hummingbird
 import MailModel
 import Platform
@@ -19,7 +20,7 @@ struct IntrospectionRoutes: Sendable {
         guard let token = form["token"], !token.isEmpty else {
             throw Failure(.malformed, code: "invalid_request", "The form has no token.")
         }
-        let answer = try await introspector.answer(token)
+        let answer = try await introspector.answer(token, at: Introspector.Login(request))
         return Response(
             status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
             body: .init(byteBuffer: answer))
@@ -33,4 +34,25 @@ struct IntrospectionRoutes: Sendable {
             try credential.require(request)
         }
     }
+}
+
+extension Introspector.Login {
+    /// Reads what Dovecot tells with `send_auth_headers`; services of the platform tell nothing and want nothing.
+    init(_ request: Request) {
+        switch request.headers[.dovecotService] {
+        case "imap", "pop3", "sieve", "managesieve": wanted = .imap
+        case "smtp", "submission": wanted = .smtp
+        default: wanted = []
+        }
+        // `address:port`
+        ip = request.headers[.dovecotRemote].flatMap { remote in
+            remote.lastIndex(of: ":").map { String(remote[..<$0].prefix(45)) }
+        }
+    }
+}
+
+extension HTTPField.Name {
+    // The names are well-formed, so the fallback is never used.
+    fileprivate static let dovecotService = HTTPField.Name("X-Dovecot-Auth-Service") ?? .from
+    fileprivate static let dovecotRemote = HTTPField.Name("X-Dovecot-Auth-Remote") ?? .from
 }

@@ -74,6 +74,19 @@ public final class RevocationSet: Sendable {
         }
     }
 
+    /// Whether this one credential is dead, whatever else its owner has.
+    public func isRevoked(jti: String) -> Bool {
+        state.withLockedValue { $0.entries[Key(kind: .jti, value: jti)] != nil }
+    }
+
+    /// Whether a mailbox was revoked since: what was remembered of it then is to be asked again.
+    /// - Parameter moment: Milliseconds since 1970.
+    public func isRevoked(account: String, since moment: Int64) -> Bool {
+        state.withLockedValue { state in
+            state.floor > moment || state.entries[Key(kind: .account, value: account)].map { $0.at >= moment } ?? false
+        }
+    }
+
     private static func normal(_ value: String, _ kind: Revocation.Kind) -> String {
         kind == .account ? value.lowercased() : value
     }

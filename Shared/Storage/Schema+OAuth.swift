@@ -166,12 +166,16 @@ extension Schema {
         """
     ]
 
-    /// As before, and a suspended customer suspends what it has.
+    /// As before, and a suspended customer suspends what it has. A mailbox whose login wants a second factor does not take
+    /// its password over IMAP and SMTP, which could not ask for it.
     private static let newViews: [SQL] = [
         """
         CREATE OR REPLACE VIEW dovecot_users AS
         SELECT a.email, SUBSTRING_INDEX(a.email, '@', 1) AS local_part, d.domain, a.password_hash AS password,
-               a.quota_mb, a.status = 'active' AND d.status <> 'suspended' AND c.status = 'active' AS active
+               a.quota_mb, a.status = 'active' AND d.status <> 'suspended' AND c.status = 'active' AS active,
+               NOT EXISTS (
+                 SELECT 1 FROM totp_secrets t
+                 WHERE t.subject = CONCAT('account:', a.id) AND t.confirmed_at IS NOT NULL) AS password_login
         FROM accounts a JOIN domains d ON d.id = a.domain_id JOIN customers c ON c.id = d.customer_id
         """,
         """
