@@ -28,6 +28,7 @@ let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swi
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -79,6 +80,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto.git", "3.0.0"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.6.0"),
         .package(
             url: "https://github.com/apple/swift-configuration.git", from: "1.4.0", traits: [.defaults, "YAML"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
@@ -121,12 +123,12 @@ let package = Package(
             [
                 "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioLocks,
                 logging,
-                coreMetrics, configuration, lifecycle, unixSignals,
+                coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
             ]),
 
         module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", logging]),
 
-        service("auth-server", "AuthServer", ["EventBus", crypto, httpClient, nioHTTP1, nioLocks, metrics]),
+        service("auth-server", "AuthServer", ["EventBus", argumentParser, crypto, httpClient, nioHTTP1, nioLocks, metrics]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
         service(
             "webmail-proxy", "WebmailProxy",
@@ -145,7 +147,7 @@ let package = Package(
         tests(
             "WebSocketsTests",
             ["WebSockets", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging]),
-        tests("CredentialsTests", ["Credentials", "MailModel", jwtKit]),
+        tests("CredentialsTests", ["Credentials", "MailModel", jwtKit, nioLocks]),
         tests("StorageTests", ["Storage", "MariaDB", "MailModel", "TestSupport"]),
         tests("MariaDBTests", ["MariaDB", "TestSupport"]),
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioPosix, logging, lifecycle]),

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Credentials
 import HTTPService
 import Platform
@@ -9,13 +10,22 @@ import Storage
     static let defaultPort = 8081
     static let openAPI = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
 
+    static let commands: [any AsyncParsableCommand.Type] = [
+        CreateToken.self, RotateKeys.self, Revoke.self, Sessions.self,
+    ]
+
     static func assemble(_ service: ServiceAssembly, settings: AuthSettings) async throws {
-        let keys = try await SigningKeys(file: settings.signingKeyFile, issuer: settings.platform.issuer)
+        let box = try SecretBox(file: settings.masterKeyFile)
         let ender = SessionEnder(
             doveadm: settings.doveadmURL.map { Doveadm(base: $0, apiKey: settings.doveadmAPIKey) },
             logger: service.logger)
-        let platform = try Platform(service, settings: settings.platform, keys: keys.keySet) { ender.end($0) }
-        let database = platform.database
+        let database = Database(settings.platform.database)
+        let ring = KeyRing(
+            database: database, box: box, settings: settings, logger: service.logger)
+        let keys = SigningKeys(issuer: settings.platform.issuer) { try await ring.load() }
+        let platform = try Platform(
+            service, settings: settings.platform, database: database, keys: keys.keySet
+        ) { ender.end($0) }
         let passwords = PasswordHash(threads: settings.hashingThreads)
         let issuer = TokenIssuer(
             keys: keys, issuer: settings.platform.issuer, sessions: database.sessions,
@@ -25,7 +35,6 @@ import Storage
         let introspector = Introspector(
             keys: keys.keySet, revocations: platform.revocations, database: database, logger: service.logger)
 
-        let box = try SecretBox(file: settings.masterKeyFile)
         let secondFactor = SecondFactor(store: database.secondFactors, box: box)
         let passwordLogin = PasswordLogin(
             platform: platform, passwords: passwords, secondFactor: secondFactor,
@@ -33,9 +42,11 @@ import Storage
         let revoker = Revoker(platform: platform)
         let mailTokens = MailTokens(platform: platform, issuer: issuer)
 
+        service.readiness.add("signing keys") { keys.keySet.isLoaded ? .ok : .down }
         service.run(ender)
         service.run(
-            Housekeeping(database: database, bootstrapToken: settings.bootstrapServiceToken, logger: service.logger))
+            Housekeeping(
+                database: database, keys: ring, bootstrapToken: settings.bootstrapServiceToken, logger: service.logger))
 
         LoginRoutes(
             platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker
@@ -62,6 +73,6 @@ import Storage
         ).add(to: service.router)
         RevocationRoutes(platform: platform, revoker: revoker).add(to: service.router)
         PeopleRoutes(platform: platform, passwords: passwords).add(to: service.router)
-        MetadataRoutes(jwks: keys.jwks, issuer: settings.platform.issuer).add(to: service.router)
+        MetadataRoutes(keys: keys, issuer: settings.platform.issuer).add(to: service.router)
     }
 }

@@ -4,7 +4,7 @@ import Platform
 /// What auth-server can be told from outside.
 struct AuthSettings: ServiceSettings {
     let platform: PlatformSettings
-    let signingKeyFile: String
+    let signingKeyAge: Duration
     let masterKeyFile: String
     let introspectionCredentials: String
     let bootstrapServiceToken: String?
@@ -18,8 +18,8 @@ struct AuthSettings: ServiceSettings {
 
     init(_ read: SettingsReader) {
         platform = PlatformSettings(read)
-        signingKeyFile = read.string(
-            "signing.key.file", "File of the signing keys (PEM, mode 0600); made at the first start")
+        signingKeyAge = read.duration(
+            "signing.key.age", default: .seconds(90 * 86_400), "A signing key older than this is replaced")
         masterKeyFile = read.string(
             "master.key.file",
             "File of the key that secrets in the database are sealed with (mode 0600), shared by all replicas; made at "

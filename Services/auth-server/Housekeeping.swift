@@ -7,6 +7,7 @@ import Storage
 /// Keeps the first service token, and forgets what can never count again.
 struct Housekeeping: Service {
     let database: Database
+    let keys: KeyRing
     let bootstrapToken: String?
     let logger: Logger
 
@@ -38,6 +39,7 @@ struct Housekeeping: Service {
     }
 
     private func purge() async throws {
+        try await keys.purge()
         try await database.sessions.purgeExpired()
         try await database.authorizationCodes.purge()
         try await database.deviceCodes.purge()

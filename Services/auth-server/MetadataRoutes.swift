@@ -1,16 +1,17 @@
+import Credentials
 import HTTPService
 import Hummingbird
 
 /// What verifiers and clients find out by themselves: keys (RFC 7517) and metadata (RFC 8414).
 struct MetadataRoutes: Sendable {
-    let jwks: String
+    let keys: SigningKeys
     let issuer: String
 
     func add(to router: ServiceRouter) {
         router.unlogged().get("/.well-known/jwks.json") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "application/json", .cacheControl: "public, max-age=300"],
-                body: .init(byteBuffer: .init(string: jwks)))
+                body: .init(byteBuffer: .init(string: try keys.jwks())))
         }
         // The same document under both names: clients of either kind look for it, and no ID token is promised in it.
         for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {

@@ -20,8 +20,8 @@ struct Revoker: Sendable {
     }
 
     /// Ends a login session: its refresh tokens, and every token made from it.
-    func end(family: String) async throws {
+    @discardableResult func end(family: String) async throws -> Revocation {
         try await platform.database.sessions.end(family: family)
-        try await revoke(.family, family)
+        return try await revoke(.family, family)
     }
 }

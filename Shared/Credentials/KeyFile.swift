@@ -33,21 +33,6 @@ public enum KeyFile {
         return made
     }
 
-    /// The PEM blocks of a text, in order.
-    static func blocks(of pem: String) -> [String] {
-        var blocks: [String] = []
-        var current: [Substring]?
-        for line in pem.split(whereSeparator: \.isNewline) {
-            if line.hasPrefix("-----BEGIN ") { current = [] }
-            current?.append(line)
-            if line.hasPrefix("-----END "), let lines = current {
-                blocks.append(lines.joined(separator: "\n"))
-                current = nil
-            }
-        }
-        return blocks
-    }
-
     private static func read(_ path: String, mode: mode_t) throws -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {

@@ -22,11 +22,13 @@ public final class KeySet: Sendable, Service {
 
     /// Clocks of other machines may be off by this much: seconds.
     private static let leeway: Int64 = 30
-    private static let refreshInterval = Duration.seconds(300)
     private static let retryInterval = Duration.seconds(2)
+    /// Until there are keys at all.
+    private static let firstRetryInterval = Duration.milliseconds(250)
 
     private let issuer: String
-    private let url: String?
+    private let load: (@Sendable () async throws -> String)?
+    private let refreshInterval: Duration
     private let logger: Logger
     private let keys = NIOLockedValueBox(Keys())
 
@@ -35,7 +37,8 @@ public final class KeySet: Sendable, Service {
     /// - Parameter jwks: A JWK set (RFC 7517); keys that are not ES256 are passed over.
     public init(jwks: String, issuer: String) async throws {
         self.issuer = issuer
-        self.url = nil
+        self.load = nil
+        self.refreshInterval = .seconds(300)
         self.logger = Logger(label: "keys")
         let verifiers = try await JWKDocument.verifiers(of: Array(jwks.utf8))
         keys.withLockedValue {
@@ -45,9 +48,22 @@ public final class KeySet: Sendable, Service {
     }
 
     /// A set kept up to date from a URL; run it as a service.
-    public init(url: String, issuer: String, logger: Logger = Logger(label: "keys")) {
+    public convenience init(url: String, issuer: String, logger: Logger = Logger(label: "keys")) {
+        self.init(issuer: issuer, refreshedEvery: .seconds(300), logger: logger) {
+            let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(2))
+            guard response.status == .ok else { throw JWKDocument.Unusable() }
+            return String(buffer: try await response.body.collect(upTo: 65_536))
+        }
+    }
+
+    /// A set kept up to date by asking `load` for a JWK set; run it as a service.
+    public init(
+        issuer: String, refreshedEvery interval: Duration, logger: Logger = Logger(label: "keys"),
+        load: @escaping @Sendable () async throws -> String
+    ) {
         self.issuer = issuer
-        self.url = url
+        self.load = load
+        self.refreshInterval = interval
         self.logger = logger
     }
 
@@ -87,8 +103,8 @@ public final class KeySet: Sendable, Service {
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                if self.url != nil { await self.fetch() }
-                let pause = self.isLoaded ? Self.refreshInterval : Self.retryInterval
+                await self.refresh()
+                let pause = self.isLoaded ? self.refreshInterval : Self.firstRetryInterval
                 try? await Task.sleep(for: pause)
             }
         }
@@ -116,31 +132,34 @@ public final class KeySet: Sendable, Service {
 
     /// Asks the issuer for a key that is not known, unless it was asked a moment ago.
     private func fetchIfDue() async -> Bool {
-        guard url != nil else { return false }
+        guard load != nil else { return false }
         let due = keys.withLockedValue { keys in
             keys.lastAttempt.map { $0.duration(to: .now) >= Self.retryInterval } ?? true
         }
         guard due else { return false }
-        return await fetch()
+        return await refresh()
     }
 
-    @discardableResult private func fetch() async -> Bool {
-        guard let url else { return false }
+    /// Loads the keys now.
+    ///
+    /// - Returns: Whether that succeeded; otherwise the last ones stay in use.
+    @discardableResult public func refresh() async -> Bool {
+        guard let load else { return false }
         keys.withLockedValue { $0.lastAttempt = .now }
         do {
-            let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(2))
-            guard response.status == .ok else { throw JWKDocument.Unusable() }
-            let body = try await response.body.collect(upTo: 65_536)
-            let verifiers = try await JWKDocument.verifiers(of: Array(body.readableBytesView))
+            let verifiers = try await JWKDocument.verifiers(of: Array(try await load().utf8))
             keys.withLockedValue {
+                // What was verified by a key that is gone must be looked at again.
+                if $0.verifiers.keys != verifiers.keys { $0.headers.removeAll() }
                 $0.verifiers = verifiers
-                $0.headers.removeAll()
                 $0.loaded = true
             }
             return true
         } catch {
-            logger.warning(
-                "The key set could not be fetched", metadata: ["url": "\(url)", "error": "\(type(of: error))"])
+            // While starting, the issuer or the database may come later than we do.
+            logger.log(
+                level: isLoaded ? .warning : .debug, "The key set could not be loaded",
+                metadata: ["error": "\(type(of: error))"])
             return false
         }
     }

@@ -1,49 +1,78 @@
 import Crypto
 import JWTKit
 import MailModel
+import NIOConcurrencyHelpers
 
-/// The private keys of the issuer (ES256), kept in one file that only its owner can read.
+/// The private keys of the issuer (ES256): one signs, the earlier ones only verify until their last token is dead.
 ///
-/// The file holds PEM blocks: the first signs; the others are earlier keys, whose tokens still verify.
-public struct SigningKeys: Sendable {
-    /// The key id of the signing key: its JWK thumbprint (RFC 7638).
-    public let kid: String
-    /// The public halves as a JWK set (RFC 7517), JSON, without padding in the coordinates.
-    public let jwks: String
-    /// Verifies what these keys sign.
+/// Where they are kept is the business of the closure they are loaded with. They are loaded again every few seconds and
+/// when a token names a key that is not known, so that all replicas follow a rotation; once loaded they stay in use while
+/// they cannot be loaded again.
+public final class SigningKeys: Sendable {
+    /// Verifies what these keys sign; run it as a service, which keeps the keys up to date.
     public let keySet: KeySet
 
-    private let signer: JWTKeyCollection
-
-    /// Reads the key file, or makes it with a new key, atomically, when there is none.
-    ///
-    /// - Parameters:
-    ///   - file: The path; its folder must exist.
-    ///   - issuer: The `iss` of the tokens.
-    /// - Throws: `KeyFileError` when the file cannot be read or made, is no key, or is readable by others.
-    public init(file: String, issuer: String) async throws {
-        let pem = try KeyFile.readOrCreate(path: file) { P256.Signing.PrivateKey().pemRepresentation }
-        try await self.init(pem: pem, issuer: issuer)
+    private struct Signer: Sendable {
+        let kid: String
+        let jwks: String
+        let keys: JWTKeyCollection
     }
 
-    /// - Parameter pem: One or more PEM blocks; the first signs.
-    /// - Throws: `KeyFileError` when there is no P-256 key in it.
-    public init(pem: String, issuer: String) async throws {
-        let keys = try KeyFile.blocks(of: pem).map { block -> P256.Signing.PrivateKey in
-            do { return try P256.Signing.PrivateKey(pemRepresentation: block) } catch { throw KeyFileError.notAKey }
+    private let signer: NIOLockedValueBox<Signer?>
+
+    /// - Parameters:
+    ///   - issuer: The `iss` of the tokens.
+    ///   - load: The private keys in PEM, the one that signs first.
+    public init(issuer: String, load: @escaping @Sendable () async throws -> [String]) {
+        let signer = NIOLockedValueBox<Signer?>(nil)
+        self.signer = signer
+        keySet = KeySet(issuer: issuer, refreshedEvery: .seconds(5)) {
+            let made = try await Self.signer(pems: try await load())
+            signer.withLockedValue { $0 = made }
+            return made.jwks
+        }
+    }
+
+    /// The public halves as a JWK set (RFC 7517), JSON, without padding in the coordinates.
+    ///
+    /// - Throws: `Failure` `unavailable` until the keys were loaded.
+    public func jwks() throws -> String { try current().jwks }
+
+    /// The key id of the key that signs: its JWK thumbprint (RFC 7638).
+    ///
+    /// - Throws: `Failure` `unavailable` until the keys were loaded.
+    public func kid() throws -> String { try current().kid }
+
+    /// The compact form of a signed JWT (RFC 7515 §7.1).
+    ///
+    /// - Throws: `Failure` `unavailable` until the keys were loaded.
+    public func sign(_ token: AccessToken) async throws -> String {
+        let signer = try current()
+        return try await signer.keys.sign(
+            SignedClaims(token), kid: JWKIdentifier(string: signer.kid), header: ["typ": "JWT"])
+    }
+
+    /// A new key: its PEM, and its key id.
+    public static func newKey() throws -> (pem: String, kid: String) {
+        let key = P256.Signing.PrivateKey()
+        return (key.pemRepresentation, PublicJWK(key.publicKey).kid)
+    }
+
+    private func current() throws -> Signer {
+        guard let signer = signer.withLockedValue({ $0 }) else { throw Failure.unavailable("The signing keys") }
+        return signer
+    }
+
+    private static func signer(pems: [String]) async throws -> Signer {
+        let keys = try pems.map { pem -> P256.Signing.PrivateKey in
+            do { return try P256.Signing.PrivateKey(pemRepresentation: pem) } catch { throw KeyFileError.notAKey }
         }
         guard let first = keys.first else { throw KeyFileError.notAKey }
         let documents = keys.map { PublicJWK($0.publicKey) }
-        kid = documents[0].kid
-        jwks = PublicJWK.set(documents)
-        keySet = try await KeySet(jwks: jwks, issuer: issuer)
-        signer = JWTKeyCollection()
-        await signer.add(ecdsa: try ES256PrivateKey(backing: first), kid: JWKIdentifier(string: kid))
-    }
-
-    /// The compact form of a signed JWT (RFC 7515 §7.1).
-    public func sign(_ token: AccessToken) async throws -> String {
-        try await signer.sign(SignedClaims(token), kid: JWKIdentifier(string: kid), header: ["typ": "JWT"])
+        let collection = JWTKeyCollection()
+        await collection.add(
+            ecdsa: try ES256PrivateKey(backing: first), kid: JWKIdentifier(string: documents[0].kid))
+        return Signer(kid: documents[0].kid, jwks: PublicJWK.set(documents), keys: collection)
     }
 }
 

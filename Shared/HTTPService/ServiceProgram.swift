@@ -1,8 +1,10 @@
+public import ArgumentParser
 import CoreMetrics
 import FoundationEssentials
 import Glibc
 import Hummingbird
 import Logging
+import MailModel
 import ServiceLifecycle
 import UnixSignals
 
@@ -30,6 +32,13 @@ public protocol ServiceProgram {
     /// It must not wait for anything outside the process: the server listens when it returns, and dependencies may
     /// come later.
     static func assemble(_ service: ServiceAssembly, settings: Settings) async throws
+
+    /// What people at a shell can do beside serving; none unless a service says so.
+    static var commands: [any AsyncParsableCommand.Type] { get }
+}
+
+extension ServiceProgram {
+    public static var commands: [any AsyncParsableCommand.Type] { [] }
 }
 
 /// The version of the product.
@@ -46,8 +55,43 @@ extension ServiceProgram {
         case "--help", "-h", "help": await help()
         case "check-config": await checkConfig()
         case "--version", "version": print("\(name) \(ProductVersion.current)")
-        case let other?: fail("\(name): unknown argument \(other); see \(name) --help", code: EX_USAGE)
+        case let word?:
+            guard let command = commands.first(where: { $0.configuration.commandName == word }) else {
+                fail("\(name): unknown argument \(word); see \(name) --help", code: EX_USAGE)
+            }
+            await run(command, Array(arguments.dropFirst()))
         }
+    }
+
+    private static func run(_ command: any AsyncParsableCommand.Type, _ arguments: [String]) async {
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = .error
+            return handler
+        }
+        do {
+            var parsed = try command.parseAsRoot(arguments)
+            if var asynchronous = parsed as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try parsed.run()
+            }
+        } catch let failure as Failure {
+            // What is away may be back later; all else is about what was asked for.
+            let code = [.unavailable, .timeout].contains(failure.kind) ? EX_TEMPFAIL : EX_DATAERR
+            fail("\(name): \(failure.detail)", code: code)
+        } catch {
+            command.exit(withError: error)
+        }
+    }
+
+    /// The settings, for a command; a fault in them ends the program.
+    public static func commandSettings() async -> Settings {
+        let (_, settings, faults) = read(await reader())
+        guard let settings, faults.isEmpty else {
+            fail(faults.map { "\(name): \($0)" }.joined(separator: "\n"), code: EX_CONFIG)
+        }
+        return settings
     }
 
     private static func reader() async -> SettingsReader {
@@ -75,7 +119,7 @@ extension ServiceProgram {
     private static func help() async {
         let reader = await reader()
         _ = read(reader)
-        print(SettingsText.help(program: name, reader.declarations))
+        print(SettingsText.help(program: name, commands, reader.declarations))
     }
 
     private static func checkConfig() async {
@@ -152,7 +196,14 @@ extension ServiceProgram {
 
 /// The settings as text, for the command line.
 enum SettingsText {
-    static func help(program: String, _ declarations: [SettingsReader.Declaration]) -> String {
+    static func help(
+        program: String, _ commands: [any AsyncParsableCommand.Type], _ declarations: [SettingsReader.Declaration]
+    ) -> String {
+        let actions = commands.map { command in
+            let name = "\(program) \(command.configuration.commandName ?? "")"
+            return "       \(name)\(String(repeating: " ", count: max(1, 32 - name.count)))"
+                + command.configuration.abstract
+        }
         let keys = declarations.map { declaration in
             let file = declaration.isSecret ? " (or \(declaration.variable)_FILE)" : ""
             return "  \(declaration.variable)\(file)\n      \(declaration.meaning). \(fallback(declaration))\n"
@@ -162,6 +213,7 @@ enum SettingsText {
             Usage: \(program)                 serve
                    \(program) check-config    print every setting as it is now, and what is wrong
                    \(program) --help | --version
+            \(actions.joined(separator: "\n"))
 
             Settings, from the environment or from the YAML file that XYNAP_CONFIG names (the environment wins):
 

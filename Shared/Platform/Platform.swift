@@ -1,7 +1,7 @@
 public import Credentials
 public import EventBus
 public import HTTPService
-import Logging
+public import Logging
 public import MailModel
 import Redis
 public import Storage
@@ -18,15 +18,16 @@ public struct Platform: Sendable {
     public let authenticator: Authenticator
 
     /// - Parameters:
+    ///   - database: Where a service needs it before; else it is made from the settings.
     ///   - keys: What tokens are verified with.
     ///   - onRevocation: Called with each revocation once it is in the set, to end what lives on it. It may come more
     ///     than once.
     public init(
-        _ service: ServiceAssembly, settings: PlatformSettings, keys: KeySet,
+        _ service: ServiceAssembly, settings: PlatformSettings, database given: Database? = nil, keys: KeySet,
         onRevocation: @escaping @Sendable ([Revocation]) async -> Void = { _ in }
     ) throws {
         let logger = service.logger
-        let database = Database(settings.database)
+        let database = given ?? Database(settings.database)
         let bus = EventBus(redis: try Redis.Configuration(url: settings.redisURL), logger: logger)
         let revocations = RevocationSet()
         self.database = database
@@ -48,6 +49,15 @@ public struct Platform: Sendable {
             })
         service.readiness.add("mariadb") { await Self.state { try await database.ping() } }
         service.readiness.add("redis", isCritical: false) { await Self.state { try await bus.ping() } }
+    }
+
+    /// For a command at a shell: the same, but nothing runs in the background.
+    public init(command settings: PlatformSettings, logger: Logger) throws {
+        database = Database(settings.database)
+        bus = EventBus(redis: try Redis.Configuration(url: settings.redisURL), logger: logger)
+        revocations = RevocationSet()
+        keys = KeySet(issuer: settings.issuer, refreshedEvery: .seconds(300)) { throw Failure.unavailable("Keys") }
+        authenticator = Authenticator(keys: keys, revocations: revocations) { _ in nil }
     }
 
     /// Announces what was committed before. When Redis is away nobody waits for it: the feeds find it in the ledger.

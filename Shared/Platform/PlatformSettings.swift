@@ -1,12 +1,12 @@
 public import HTTPService
-import Storage
+public import Storage
 
 /// What every service is told of the others: where MariaDB and Redis are, and who issues tokens.
 public struct PlatformSettings: ServiceSettings {
     /// The `iss` of every token: the public base URL.
     public let issuer: String
     public let redisURL: String
-    let database: Database.Configuration
+    public let database: Database.Configuration
 
     public init(_ read: SettingsReader) {
         issuer = read.string(

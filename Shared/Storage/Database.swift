@@ -48,6 +48,7 @@ public struct Database: Sendable {
     public var serviceTokens: ServiceTokenStore { ServiceTokenStore(database: self) }
     public var sessions: SessionStore { SessionStore(database: self) }
     public var revocations: RevocationStore { RevocationStore(database: self) }
+    public var signingKeys: SigningKeyStore { SigningKeyStore(database: self) }
     public var secondFactors: SecondFactorStore { SecondFactorStore(database: self) }
     public var appPasswords: AppPasswordStore { AppPasswordStore(database: self) }
     public var mailTokens: MailTokenStore { MailTokenStore(database: self) }

@@ -24,9 +24,9 @@ import Testing
     }
 
     @Test func callersAreKnownByTheirCredentials() async throws {
-        let file = FileManager.default.temporaryDirectory.appending(path: "key-\(UInt64.random(in: 0 ... .max))").path
-        defer { try? FileManager.default.removeItem(atPath: file) }
-        let keys = try await SigningKeys(file: file, issuer: "https://mail.test")
+        let pem = try SigningKeys.newKey().pem
+        let keys = SigningKeys(issuer: "https://mail.test") { [pem] }
+        try #require(await keys.keySet.refresh())
         let revocations = RevocationSet()
         let service = OpaqueToken(new: .service)
         let asked = NIOLockedValueBox(0)

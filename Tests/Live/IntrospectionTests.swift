@@ -99,7 +99,12 @@ import Testing
         let forged = try await Outside(
             script: "forge.py",
             [
-                "token": .string(token), "key": .string(platform.stack.state + "/keys/signing.pem"),
+                "token": .string(token), "key": .string(platform.stack.state + "/keys/master.key"),
+                "database": [
+                    "socket": .string(platform.stack.database.socket), "user": .string(platform.stack.database.user),
+                    "password": .string(platform.stack.database.password),
+                    "name": .string(platform.stack.database.name),
+                ],
                 "sign": change["sign"], "claims": change["claims"] == .null ? [:] : change["claims"],
                 "header": change["header"] == .null ? [:] : change["header"],
             ]

@@ -106,7 +106,6 @@ def services(state: State) -> list[Process]:
     }
     return [
         service(state, "auth-server", "AUTH", {
-            "SIGNING_KEY_FILE": state.path / "keys/signing.pem",
             "MASTER_KEY_FILE": state.path / "keys/master.key",
             "INTROSPECTION_CREDENTIALS_FILE": secret_file(state, "introspection-credentials"),
             "BOOTSTRAP_SERVICE_TOKEN_FILE": secret_file(state, "service-token"),

@@ -1,0 +1,52 @@
+import ArgumentParser
+import EventBus
+import HTTPService
+import Logging
+import MailModel
+import Platform
+import Storage
+
+/// What `POST /api/v1/auth/revocations` does, when the API cannot be asked.
+struct Revoke: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke", abstract: "End everything that was issued until now to a mailbox, a user or a session.")
+
+    @Option(help: "A mailbox: every token that opens it, and its live sessions.") var email: String?
+    @Option(help: "A user, by id.") var user: Int64?
+    @Option(help: "A session, by its id.") var session: String?
+    @Option(help: "One token, by its jti.") var jti: String?
+
+    func validate() throws {
+        guard [email, user.map(String.init), session, jti].compactMap(\.self).count == 1 else {
+            throw ValidationError("Name exactly one of --email, --user, --session and --jti.")
+        }
+    }
+
+    func run() async throws {
+        let settings = await AuthServer.commandSettings()
+        let platform = try Platform(command: settings.platform, logger: Logger(label: "revoke"))
+        let revoker = Revoker(platform: platform)
+        let (kind, value) = try await target(platform.database)
+        let revocation =
+            kind == .family ? try await revoker.end(family: value) : try await revoker.revoke(kind, value)
+        try await platform.database.audit.record(
+            .init(actor: "command", action: "token.revoked", target: "\(kind.rawValue) \(value)"))
+        await platform.bus.close()
+        await platform.database.close()
+        print("revocation \(revocation.id): \(kind.rawValue) \(value)")
+    }
+
+    private func target(_ database: Database) async throws -> (Revocation.Kind, String) {
+        if let email {
+            let address = try EmailAddress(email).description
+            guard try await database.accounts.find(email: address, scope: .everything) != nil else {
+                throw Failure.notFound("This mailbox")
+            }
+            return (.account, address)
+        }
+        if let user {
+            return (.user, "user:\(try await database.users.find(user, scope: .everything).id)")
+        }
+        return session.map { (.family, $0) } ?? (.jti, jti ?? "")
+    }
+}
