@@ -121,8 +121,8 @@ let package = Package(
         module(
             "HTTPService",
             [
-                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioLocks,
-                logging,
+                "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1,
+                nioHTTPTypesHTTP1, nioLocks, logging,
                 coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
             ]),
 

@@ -70,7 +70,7 @@ import Storage
         IntrospectionRoutes(
             platform: platform, introspector: introspector,
             credential: BasicCredential(settings.introspectionCredentials)
-        ).add(to: service.router)
+        ).add(to: service)
         RevocationRoutes(platform: platform, revoker: revoker).add(to: service.router)
         PeopleRoutes(platform: platform, passwords: passwords).add(to: service.router)
         MetadataRoutes(keys: keys, issuer: settings.platform.issuer).add(to: service.router)

@@ -2,6 +2,8 @@ import HTTPService
 import HTTPTypes
 import Hummingbird
 import MailModel
+import NIOCore
+import NIOHTTP1
 import Platform
 
 /// Token introspection for Dovecot and services (RFC 7662).
@@ -10,8 +12,23 @@ struct IntrospectionRoutes: Sendable {
     let introspector: Introspector
     let credential: BasicCredential
 
-    func add(to router: ServiceRouter) {
-        router.unlogged().post("/api/v1/auth/token/introspect", use: introspect)
+    private static let path = "/api/v1/auth/token/introspect"
+
+    func add(to service: ServiceAssembly) {
+        service.router.unlogged().post(RouterPath(Self.path), use: introspect)
+        service.answerPromptly(PromptRoute(Self.path) { known($0) })
+    }
+
+    /// What Dovecot asks again: answered from memory, or not here.
+    private func known(_ request: PromptRequest) -> ByteBuffer? {
+        guard credential.matches(authorization: request.headers.first(name: "authorization")),
+            let token = request.formField("token"), !token.isEmpty
+        else { return nil }
+        return introspector.known(
+            String(token),
+            at: .init(
+                service: request.headers.first(name: "x-dovecot-auth-service"),
+                remote: request.headers.first(name: "x-dovecot-auth-remote")))
     }
 
     @Sendable private func introspect(_ request: Request, _ context: ServiceContext) async throws -> Response {
@@ -20,7 +37,8 @@ struct IntrospectionRoutes: Sendable {
         guard let token = form["token"], !token.isEmpty else {
             throw Failure(.malformed, code: "invalid_request", "The form has no token.")
         }
-        let answer = try await introspector.answer(token, at: Introspector.Login(request))
+        let answer = try await introspector.answer(token, at: .init(
+                service: request.headers[.dovecotService], remote: request.headers[.dovecotRemote]))
         return Response(
             status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
             body: .init(byteBuffer: answer))
@@ -38,14 +56,17 @@ struct IntrospectionRoutes: Sendable {
 
 extension Introspector.Login {
     /// Reads what Dovecot tells with `send_auth_headers`; services of the platform tell nothing and want nothing.
-    init(_ request: Request) {
-        switch request.headers[.dovecotService] {
+    ///
+    /// - Parameters:
+    ///   - service: `imap`, `smtp`, …
+    ///   - remote: `address:port`
+    init(service: String?, remote: String?) {
+        switch service {
         case "imap", "pop3", "sieve", "managesieve": wanted = .imap
         case "smtp", "submission": wanted = .smtp
         default: wanted = []
         }
-        // `address:port`
-        ip = request.headers[.dovecotRemote].flatMap { remote in
+        ip = remote.flatMap { remote in
             remote.lastIndex(of: ":").map { String(remote[..<$0].prefix(45)) }
         }
     }

@@ -24,6 +24,15 @@ public final class ServiceAssembly {
         self.serverBuilder = .http1(configuration: .init(idleTimeout: TimeAmount(server.idleTimeout)))
     }
 
+    /// Answers these routes at once where they can be; the router must know their paths too.
+    public func answerPromptly(_ routes: PromptRoute...) {
+        let routes = routes.map { (route: $0, metrics: router.routeMetrics(method: "POST", path: $0.path)) }
+        serverBuilder = .http1(
+            configuration: .init(
+                additionalChannelHandlers: [PromptInstaller(PromptHandler(routes))],
+                idleTimeout: TimeAmount(server.idleTimeout)))
+    }
+
     /// Adds work that runs beside the server, and is ended after it, in the reverse order of being added.
     ///
     /// It must run until graceful shutdown; one that returns or throws earlier ends the process.

@@ -63,6 +63,8 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
     /// and without a deadline, which would cost more than the answer.
     public func unlogged() -> OptionedRoutes { with(deadline: nil, logged: false) }
 
+    func routeMetrics(method: String, path: String) -> RouteMetrics? { edge.routeMetrics(method: method, path: path) }
+
     public func buildResponder() -> RouterResponder<ServiceContext> {
         // Middleware added now stands before the not-found answer alone.
         router.add(middleware: edge)
