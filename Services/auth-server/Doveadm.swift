@@ -23,26 +23,36 @@ struct Doveadm: Sendable {
         self.client = client
     }
 
-    /// Ends every live session of a mailbox; one without sessions is no error.
+    /// Ends every live session of these mailboxes; one without sessions is no error.
     /// - Throws: `Failed`.
-    func kick(_ email: String) async throws {
-        let command = try JSONSerialization.data(withJSONObject: [["kick", ["mask": [email]], "kick"]])
+    func kick(_ emails: [String]) async throws {
+        let commands = emails.enumerated().map { ["kick", ["mask": [$1]], "\($0)"] as [Any] }
+        let answers = try await send(try JSONSerialization.data(withJSONObject: commands))
+        guard answers.count == emails.count else { throw Failed.refused("\(answers.count) answers") }
+        // Errors come inside a 200: [["error", {"type", "exitCode"}, tag]]; 68 is "nobody was connected".
+        for answer in answers where answer.first as? String == "error" {
+            let exitCode = (answer.dropFirst().first as? [String: Any])?["exitCode"] as? Int
+            guard exitCode == 68 else { throw Failed.refused("exit code \(exitCode.map(String.init) ?? "unknown")") }
+        }
+    }
+
+    /// - Returns: One answer for each command, in any order.
+    private func send(_ commands: Data) async throws -> [[Any]] {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "authorization", value: authorization)
         request.headers.add(name: "content-type", value: "application/json")
-        request.body = .bytes(ByteBuffer(bytes: command))
+        request.body = .bytes(ByteBuffer(bytes: commands))
         let response: HTTPClientResponse
         let body: ByteBuffer
         do {
             response = try await client.execute(request, timeout: .seconds(2))
-            body = try await response.body.collect(upTo: 1 << 16)
+            body = try await response.body.collect(upTo: 1 << 18)
         } catch is CancellationError { throw CancellationError() } catch { throw Failed.away }
         guard response.status == .ok else { throw Failed.refused("HTTP \(response.status.code)") }
-        // Errors come inside a 200: [["error", {"type", "exitCode"}, tag]]; 68 is "nobody was connected".
-        let answers = try JSONSerialization.jsonObject(with: Data(body.readableBytesView)) as? [[Any]]
-        guard let answer = answers?.first, answer.first as? String == "error" else { return }
-        let exitCode = (answer.dropFirst().first as? [String: Any])?["exitCode"] as? Int
-        guard exitCode == 68 else { throw Failed.refused("exit code \(exitCode.map(String.init) ?? "unknown")") }
+        guard let answers = try? JSONSerialization.jsonObject(with: Data(body.readableBytesView)) as? [[Any]] else {
+            throw Failed.refused("no JSON")
+        }
+        return answers
     }
 }

@@ -11,7 +11,9 @@ struct RevocationRoutes: Sendable {
     let revoker: Revoker
 
     func add(to router: ServiceRouter) {
-        router.post("/api/v1/auth/token/revoke", use: revokeToken)
+        router.post("/api/v1/auth/token/revoke") { request, context in
+            try await OAuthError.answering { try await revokeToken(request, context) }
+        }
         router.authenticated(platform.authenticator).post("/api/v1/auth/revocations", use: revoke)
     }
 
@@ -21,43 +23,76 @@ struct RevocationRoutes: Sendable {
         var jti: String?
     }
 
-    /// RFC 7009: who holds a token may end it; a token we do not know is ended already.
-    @Sendable private func revokeToken(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        guard let text = try await request.form()["token"], !text.isEmpty else {
-            throw Failure(.malformed, code: "invalid_request", "The form has no token.")
+    /// RFC 7009: who holds a token may end it; a token we do not know is ended already. What kind of token it is shows
+    /// in the token itself, so the hint is not needed (§2.1).
+    private func revokeToken(_ request: Request, _ context: ServiceContext) async throws -> Response {
+        let form = OAuthParameters(try await request.form())
+        let text = try form.required("token")
+        _ = try form["token_type_hint"]
+        if OpaqueToken(text, kind: .service) != nil {
+            // RFC 7009 §2.2.1: the platform's own tokens end where they are made.
+            throw OAuthError("unsupported_token_type", "Service tokens are deleted at /api/v1/service-tokens.")
         }
+        if let ended = try await end(text) {
+            try await platform.database.audit.record(
+                .init(
+                    actor: "anonymous", action: "token.revoked", target: ended.value,
+                    detail: #"{"kind":"\#(ended.kind.rawValue)"}"#, ip: context.clientAddress,
+                    requestID: context.requestID))
+        }
+        return Response(status: .ok, headers: [.cacheControl: "no-store"])
+    }
+
+    /// - Returns: What was ended; nil for a token that is none of ours, or none any more.
+    private func end(_ text: String) async throws -> Revocation? {
+        let database = platform.database
         if let refresh = OpaqueToken(text, kind: .refresh) {
-            if let family = try await platform.database.sessions.family(ofRefreshToken: refresh.hash) {
-                try await revoker.end(family: family)
-            }
-        } else if let claims = try? await platform.keys.verifyAny(text) {
-            try await revoker.revoke(
-                .jti, claims.jti, mailboxes: claims.type == .mailAccess ? [claims.email] : [])
+            guard let family = try await database.sessions.family(ofRefreshToken: refresh.hash) else { return nil }
+            return try await revoker.end(family: family)
         }
-        return Response(status: .ok)
+        if let app = OpaqueToken(text, kind: .app) {
+            guard let found = try await database.appPasswords.login(hash: app.hash) else { return nil }
+            try await database.appPasswords.delete(found.id)
+            return try await revoker.revoke(.jti, AppPasswordStore.jti(found.id), mailboxes: [found.email])
+        }
+        do {
+            let claims = try await platform.keys.verifyAny(text)
+            return try await revoker.revoke(
+                .jti, claims.jti, mailboxes: claims.type == .mailAccess ? [claims.email] : [])
+        } catch let failure as Failure where failure.kind == .unauthorized { return nil }
     }
 
-    /// Everything issued before now to a mailbox, a user, or one token.
+    /// Everything issued before now to a mailbox, a user, or one token. A person may end its own.
     @Sendable private func revoke(_ request: Request, _ context: CallerContext) async throws -> Response {
-        try context.caller.requireAdmin("auth:revoke")
         let body: Body = try await request.decode()
-        let (kind, value) = try await target(of: body, scope: context.caller.scope)
-        return try .json(Answer(try await revoker.revoke(kind, value)), status: .created)
+        let (kind, value) = try await target(of: body, caller: context.caller)
+        let revocation = try await revoker.revoke(kind, value)
+        try await platform.database.audit.record(
+            .init(
+                actor: context.caller.actor, customerID: context.caller.customerID, action: "token.revoked",
+                target: value, detail: #"{"kind":"\#(kind.rawValue)"}"#, ip: context.clientAddress,
+                requestID: context.requestID))
+        return try .json(Answer(revocation), status: .created)
     }
 
-    private func target(of body: Body, scope: Scope) async throws -> (Revocation.Kind, String) {
+    private func target(of body: Body, caller: Caller) async throws -> (Revocation.Kind, String) {
         switch (body.email, body.user_id, body.jti) {
         case (let text?, nil, nil):
             let email = try EmailAddress(text).description
-            guard try await platform.database.accounts.find(email: email, scope: scope) != nil else {
+            try requireRight(of: caller, orIsOwn: { $0.accounts.contains(email) })
+            guard try await platform.database.accounts.find(email: email, scope: caller.scope) != nil else {
                 throw Failure.notFound("This mailbox")
             }
             return (.account, email)
         case (nil, let id?, nil):
-            return (.user, "user:\(try await platform.database.users.find(id, scope: scope).id)")
+            let subject = "user:\(id)"
+            try requireRight(of: caller, orIsOwn: { $0.subject == subject })
+            if case .person(let person) = caller, person.subject == subject { return (.user, subject) }
+            return (.user, "user:\(try await platform.database.users.find(id, scope: caller.scope).id)")
         case (nil, nil, let jti?):
+            try caller.requireAdmin("auth:revoke")
             // Whose token it is the id does not tell, so it is not for customers.
-            guard scope == .everything else { throw Failure.notFound("This token") }
+            guard caller.scope == .everything else { throw Failure.notFound("This token") }
             guard (1...64).contains(jti.utf8.count) else {
                 throw Failure.invalid("jti", code: "invalid", "must be the jti of a token")
             }
@@ -65,6 +100,11 @@ struct RevocationRoutes: Sendable {
         default:
             throw Failure(.invalid, code: "invalid", "Name exactly one of email, user_id and jti.")
         }
+    }
+
+    private func requireRight(of caller: Caller, orIsOwn: (Caller.Person) -> Bool) throws {
+        if case .person(let person) = caller, orIsOwn(person) { return }
+        try caller.requireAdmin("auth:revoke")
     }
 
     /// A revocation as the API shows it.

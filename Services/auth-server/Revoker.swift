@@ -20,8 +20,5 @@ struct Revoker: Sendable {
     }
 
     /// Ends a login session: its refresh tokens, and every token made from it.
-    @discardableResult func end(family: String) async throws -> Revocation {
-        try await platform.database.sessions.end(family: family)
-        return try await revoke(.family, family)
-    }
+    @discardableResult func end(family: String) async throws -> Revocation { try await revoke(.family, family) }
 }

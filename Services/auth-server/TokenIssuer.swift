@@ -64,8 +64,8 @@ struct TokenIssuer: Sendable {
     func opening(_ origin: SessionOrigin, issuedAt: Int64) -> (opening: SessionOpening, refreshToken: String) {
         let refresh = OpaqueToken(new: .refresh)
         let opening = SessionOpening(
-            family: OpaqueToken.identifier(), refreshHash: refresh.hash, expiresAt: refreshExpiry(issuedAt),
-            origin: origin)
+            family: OpaqueToken.identifier(), refreshHash: refresh.hash, issuedAt: issuedAt,
+            expiresAt: refreshExpiry(issuedAt), origin: origin)
         return (opening, refresh.text)
     }
 

@@ -20,8 +20,8 @@ import WebSockets
         let keys = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: logger)
         let platform = try Platform(service, settings: settings.platform, keys: keys) { revocations in
             subscribers.revoke(revocations)
-            for revocation in revocations where revocation.kind == .account {
-                revoke.yield((revocation.value.lowercased(), revocation.notBefore))
+            for revocation in revocations {
+                for account in revocation.mailboxes { revoke.yield((account.lowercased(), revocation.notBefore)) }
             }
         }
         let redis = RedisClient(try Redis.Configuration(url: settings.platform.redisURL), logger: logger)

@@ -65,16 +65,19 @@ final class MailSessions: Sendable, Service {
     /// Ends the sessions of every revoked mailbox that began before its revocation, those in use too. Applying a
     /// revocation again does nothing.
     func close(_ revocations: [Revocation]) async {
-        for revocation in revocations where revocation.kind == .account {
-            let account = revocation.value.lowercased()
-            let doomed = pool.withLockedValue { $0.revoke(account, before: revocation.notBefore) }
-            guard !doomed.isEmpty else { continue }
-            await opener.forgetToken(of: account)
-            for session in doomed { session.connection.close() }
-            logger.info(
-                "Sessions of a revoked mailbox ended",
-                metadata: ["account": "\(account)", "sessions": "\(doomed.count)"])
+        for revocation in revocations {
+            for account in revocation.mailboxes { await close(account.lowercased(), before: revocation.notBefore) }
         }
+    }
+
+    private func close(_ account: String, before instant: Int64) async {
+        let doomed = pool.withLockedValue { $0.revoke(account, before: instant) }
+        guard !doomed.isEmpty else { return }
+        await opener.forgetToken(of: account)
+        for session in doomed { session.connection.close() }
+        logger.info(
+            "Sessions of a revoked mailbox ended",
+            metadata: ["account": "\(account)", "sessions": "\(doomed.count)"])
     }
 
     /// Whether the mail server answered when it was last asked.

@@ -56,8 +56,11 @@ public struct RevocationFeed: Service {
         /// Nothing up to this id can still appear.
         var settled: Int64 = 0
         for await signal in signals {
-            // First what was heard, which needs no database.
-            if case .revoked(let revocation) = signal { await apply([revocation]) }
+            // What is heard needs no database; what was not heard comes with the next reading.
+            if case .revoked(let revocation) = signal {
+                await apply([revocation])
+                continue
+            }
             do {
                 let revocations = try await load(settled)
                 if !revocations.isEmpty { await apply(revocations) }

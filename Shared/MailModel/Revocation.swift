@@ -38,7 +38,7 @@ public struct Revocation: Sendable, Equatable, Codable {
         kind = try values.decode(Kind.self, forKey: .kind)
         value = try values.decode(String.self, forKey: .value)
         notBefore = try values.decode(Int64.self, forKey: .notBefore)
-        mailboxes = try values.decodeIfPresent([String].self, forKey: .mailboxes) ?? []
+        mailboxes = try values.decodeIfPresent([String].self, forKey: .mailboxes) ?? (kind == .account ? [value] : [])
     }
 
     enum CodingKeys: String, CodingKey {

@@ -27,8 +27,32 @@ public struct RevocationStore: Sendable {
         for email in affected {
             try tx.execute("INSERT INTO revocation_mailboxes (revocation_id, email) VALUES (\(id), \(email))")
         }
+        for statement in endings(kind, value, now) { try tx.execute(statement) }
         return Revocation(
             id: id, at: now, kind: kind, value: value, notBefore: now, mailboxes: affected.sorted())
+    }
+
+    /// What would make new tokens: sessions with their refresh tokens, and grants that wait to be exchanged.
+    private static func endings(_ kind: Revocation.Kind, _ value: String, _ now: Int64) -> [SQL] {
+        let owned: SQL
+        switch kind {
+        case .jti: return []
+        case .family:
+            return ["UPDATE sessions SET ended_at = \(now) WHERE family = \(value) AND ended_at IS NULL"]
+        case .user: owned = "subject = \(value)"
+        case .account:
+            owned = """
+                (mailbox = \(value)
+                 OR subject = (SELECT CONVERT(CONCAT('account:', id) USING ascii) COLLATE ascii_bin
+                               FROM accounts WHERE email = \(value)))
+                """
+        }
+        return [
+            "UPDATE sessions SET ended_at = \(now) WHERE ended_at IS NULL AND " + owned,
+            // A code that was exchanged stays, to notice its replay.
+            "DELETE FROM oauth_codes WHERE family IS NULL AND " + owned,
+            "DELETE FROM device_codes WHERE status = 'approved' AND " + owned,
+        ]
     }
 
     private static func mailboxesOf(_ kind: Revocation.Kind, _ value: String) -> SQL {
@@ -50,17 +74,19 @@ public struct RevocationStore: Sendable {
         }
     }
 
-    /// The revocations with a greater id, oldest first.
+    /// The revocations with a greater id that can still hit a token, oldest first.
     ///
     /// Ids are given out before the transactions that use them commit, so a smaller id may appear after a greater one:
     /// readers ask from a little before the last id they saw, and applying one twice does no harm.
     public func after(_ id: Int64) async throws -> [Revocation] {
-        try await database.query(
+        // No token lives longer than an hour.
+        let horizon = Timestamp.now() - 2 * 3_600_000
+        return try await database.query(
             """
             SELECT r.id, r.at, r.kind, r.value, r.not_before,
               (SELECT GROUP_CONCAT(m.email SEPARATOR ' ') FROM revocation_mailboxes m WHERE m.revocation_id = r.id)
                 AS mailboxes
-            FROM revocations r WHERE r.id > \(id) ORDER BY r.id
+            FROM revocations r WHERE r.id > \(id) AND r.at > \(horizon) ORDER BY r.id
             """
         ).map { row in
             Revocation(

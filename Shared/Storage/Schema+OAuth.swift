@@ -38,7 +38,8 @@ extension Schema {
           ADD COLUMN IF NOT EXISTS scope VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NULL AFTER mailbox,
           ADD COLUMN IF NOT EXISTS ip VARCHAR(45) CHARACTER SET ascii NULL AFTER scope,
           ADD COLUMN IF NOT EXISTS user_agent VARCHAR(255) NULL AFTER ip,
-          ADD COLUMN IF NOT EXISTS last_used_at BIGINT NULL AFTER created_at
+          ADD COLUMN IF NOT EXISTS last_used_at BIGINT NULL AFTER created_at,
+          ADD KEY IF NOT EXISTS mailbox (mailbox)
         """,
         // Which mailboxes the tokens of a session or a service opened: whose live connections its end must reach.
         """

@@ -29,13 +29,17 @@ public struct SessionOpening: Sendable {
     public let family: String
     /// SHA-256 of the first refresh token.
     public let refreshHash: String
-    /// When that ends unused: milliseconds since 1970.
+    /// When it was asked for, before its owner was looked at: who was revoked since then does not get it. Milliseconds
+    /// since 1970.
+    public let issuedAt: Int64
+    /// When that token ends unused: milliseconds since 1970.
     public let expiresAt: Int64
     public var origin: SessionOrigin
 
-    public init(family: String, refreshHash: String, expiresAt: Int64, origin: SessionOrigin) {
+    public init(family: String, refreshHash: String, issuedAt: Int64, expiresAt: Int64, origin: SessionOrigin) {
         self.family = family
         self.refreshHash = refreshHash
+        self.issuedAt = issuedAt
         self.expiresAt = expiresAt
         self.origin = origin
     }
@@ -80,7 +84,7 @@ public struct SessionStore: Sendable {
             INSERT INTO sessions
               (family, subject, client_id, mailbox, scope, ip, user_agent, created_at, last_used_at)
             VALUES (\(opening.family), \(subject), \(origin.clientID), \(origin.mailbox), \(origin.scope),
-              \(origin.ip), \(origin.userAgent.map { String($0.prefix(255)) }), \(now), \(now))
+              \(origin.ip), \(origin.userAgent.map { String($0.prefix(255)) }), \(opening.issuedAt), \(now))
             """)
         try tx.execute(
             """
@@ -108,7 +112,8 @@ public struct SessionStore: Sendable {
                   s.ended_at IS NOT NULL OR EXISTS (
                     SELECT 1 FROM revocations r LEFT JOIN accounts a ON r.kind = 'account' AND r.value = a.email
                     WHERE r.not_before > s.created_at AND r.kind IN ('user', 'account')
-                      AND s.subject = IF(r.kind = 'user', r.value, CONCAT('account:', a.id))) AS ended
+                      AND (s.subject = IF(r.kind = 'user', r.value, CONCAT('account:', a.id))
+                        OR r.kind = 'account' AND r.value = s.mailbox)) AS ended
                 FROM refresh_tokens t JOIN sessions s ON s.family = t.family WHERE t.token_hash = \(hash)
                   AND s.client_id <=> \(clientID) FOR UPDATE
                 """)
@@ -133,12 +138,6 @@ public struct SessionStore: Sendable {
     /// The family a refresh token belongs to, also when it was used already.
     public func family(ofRefreshToken hash: String) async throws -> String? {
         try await database.query("SELECT family FROM refresh_tokens WHERE token_hash = \(hash)").first?.string("family")
-    }
-
-    /// Ends a session: none of its refresh tokens counts any more.
-    public func end(family: String) async throws {
-        try await database.execute(
-            "UPDATE sessions SET ended_at = \(Timestamp.now()) WHERE family = \(family) AND ended_at IS NULL")
     }
 
     /// Forgets sessions that can never be used again.

@@ -51,6 +51,13 @@ enum JSON: Sendable, Equatable {
 
     var strings: [String] { items.compactMap(\.string) }
 
+    /// An object with one more member.
+    func with(_ key: String, _ value: JSON) -> JSON {
+        guard case .object(var members) = self else { return self }
+        members[key] = value
+        return .object(members)
+    }
+
     func without(_ removed: String...) -> JSON {
         guard case .object(let members) = self else { return self }
         return .object(members.filter { !removed.contains($0.key) })

@@ -96,6 +96,27 @@ struct Mailbox: Sendable {
         _ proof: Proof, port: SMTPPort = .tls, to recipient: String, from sender: String? = nil,
         subject: String = "Submitted"
     ) async throws -> JSON {
+        let message = plainMail(from: sender ?? email, to: recipient, subject: subject)
+        return try await Outside(
+            script: "smtp.py", submission(proof, port: port, message, from: sender ?? email, to: recipient)
+        ).next()
+    }
+
+    /// A session that logged in once and sends one mail after the other; it reports when it is refused.
+    func holdSubmission(_ proof: Proof, to recipient: String, seconds: Int) async throws -> Outside {
+        let message = plainMail(from: email, to: recipient, subject: "Again and again")
+        let task = submission(proof, port: .startTLS, message, from: email, to: recipient)
+        let session = try Outside(script: "smtp.py", task.with("hold", .int(seconds)))
+        guard try await session.next() == ["holding": true] else {
+            throw Surprise("the SMTP session to hold was not admitted")
+        }
+        return session
+    }
+
+    /// What `outside/smtp.py` reads.
+    private func submission(
+        _ proof: Proof, port: SMTPPort, _ message: String, from sender: String, to recipient: String
+    ) -> JSON {
         let stack = platform.stack
         let (number, security): (Int, JSON) =
             switch port {
@@ -104,16 +125,12 @@ struct Mailbox: Sendable {
             case .gatewayTLS: (stack.gatewaySMTPSPort, "tls")
             case .gatewayStartTLS: (stack.gatewaySubmissionPort, "starttls")
             }
-        let message = plainMail(from: sender ?? email, to: recipient, subject: subject)
-        return try await Outside(
-            script: "smtp.py",
-            [
-                "host": .string(stack.imapHost), "port": .int(number), "security": security,
-                "ca": .string(stack.tlsCA), "user": .string(email), "mechanism": proof.mechanism,
-                "secret": proof.secret, "from": .string(sender ?? email), "to": [.string(recipient)],
-                "messages": [.string(message)],
-            ]
-        ).next()
+        return [
+            "host": .string(stack.imapHost), "port": .int(number), "security": security,
+            "ca": .string(stack.tlsCA), "user": .string(email), "mechanism": proof.mechanism,
+            "secret": proof.secret, "from": .string(sender), "to": [.string(recipient)],
+            "messages": [.string(message)],
+        ]
     }
 
     // MARK: the webmail API

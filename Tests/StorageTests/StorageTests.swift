@@ -111,29 +111,74 @@ import Testing
         #expect(try await database.accounts.login(email: tenant.account.email)?.isActive == false)
     }
 
+    private func open(_ subject: String, family: String, refreshHash: String) async throws {
+        let now = Timestamp.now()
+        try await database.sessions.open(
+            SessionOpening(
+                family: family, refreshHash: refreshHash, issuedAt: now, expiresAt: now + 60_000,
+                origin: SessionOrigin(ip: "192.0.2.1")),
+            subject: subject)
+    }
+
+    private func rotate(_ hash: String, to successor: String) async throws -> SessionStore.Rotation {
+        try await database.sessions.rotate(hash, to: successor, clientID: nil, expiresAt: Timestamp.now() + 60_000)
+    }
+
+    private static func isRotated(_ rotation: SessionStore.Rotation, family: String) -> Bool {
+        guard case .rotated(let session) = rotation else { return false }
+        return session.family == family && session.subject == "user:0" && session.mailbox == nil
+    }
+
     @Test func refreshTokenWorksOnceAndItsReuseIsSeen() async throws {
         let names = (0..<4).map { _ in Self.unique() + String(repeating: "0", count: 40) }
         let family = String(Self.unique().prefix(22))
-        let later = Timestamp.now() + 60_000
-        try await database.sessions.open(family: family, subject: "user:0", refreshHash: names[0], expiresAt: later)
-        let rotated = SessionStore.Rotation.rotated(family: family, subject: "user:0")
-        #expect(try await database.sessions.rotate(names[0], to: names[1], expiresAt: later) == rotated)
-        #expect(try await database.sessions.rotate(names[0], to: names[2], expiresAt: later) == .reused(family: family))
-        #expect(try await database.sessions.rotate(names[1], to: names[3], expiresAt: later) == rotated)
-        try await database.sessions.end(family: family)
-        #expect(try await database.sessions.rotate(names[3], to: names[2], expiresAt: later) == .invalid)
-        #expect(try await database.sessions.rotate("unknown", to: names[2], expiresAt: later) == .invalid)
+        try await open("user:0", family: family, refreshHash: names[0])
+        #expect(Self.isRotated(try await rotate(names[0], to: names[1]), family: family))
+        #expect(try await rotate(names[0], to: names[2]) == .reused(family: family))
+        #expect(Self.isRotated(try await rotate(names[1], to: names[3]), family: family))
+        _ = try await database.revocations.add(.family, family)
+        #expect(try await rotate(names[3], to: names[2]) == .invalid)
+        #expect(try await rotate("unknown", to: names[2]) == .invalid)
     }
 
     @Test func changedPasswordEndsTheMailboxesSessions() async throws {
         let tenant = try await tenant()
         let (first, second) = (Self.unique(), Self.unique())
-        let later = Timestamp.now() + 60_000
-        try await database.sessions.open(
-            family: String(Self.unique().prefix(22)), subject: "account:\(tenant.account.id)", refreshHash: first,
-            expiresAt: later)
+        try await open(
+            "account:\(tenant.account.id)", family: String(Self.unique().prefix(22)), refreshHash: first)
         _ = try await database.accounts.setPassword(tenant.account.id, hash: "y", scope: .everything)
-        #expect(try await database.sessions.rotate(first, to: second, expiresAt: later) == .invalid)
+        #expect(try await rotate(first, to: second) == .invalid)
+    }
+
+    /// A login that had looked at its owner before the revocation gets no session that outlives it.
+    @Test func aSessionAskedForBeforeARevocationIsDead() async throws {
+        let tenant = try await tenant()
+        let (first, second) = (Self.unique(), Self.unique())
+        let before = Timestamp.now() - 100
+        _ = try await database.revocations.add(.account, tenant.account.email)
+        try await database.sessions.open(
+            SessionOpening(
+                family: String(Self.unique().prefix(22)), refreshHash: first, issuedAt: before,
+                expiresAt: Timestamp.now() + 60_000, origin: SessionOrigin()),
+            subject: "account:\(tenant.account.id)")
+        #expect(try await rotate(first, to: second) == .invalid)
+    }
+
+    @Test func aRevocationNamesTheMailboxesWhoseSessionsEnd() async throws {
+        let tenant = try await tenant()
+        let email = tenant.account.email, family = String(Self.unique().prefix(22))
+        let jti = String(Self.unique().prefix(22)), now = Timestamp.now()
+        try await database.mailTokens.record(
+            jti: jti, family: family, subject: "user:\(family)", email: email, issuedAt: now, expiresAt: now + 60_000)
+        let values: [(Revocation.Kind, String)] = [
+            (.account, email), (.jti, jti), (.family, family), (.user, "user:\(family)"),
+        ]
+        for (kind, value) in values {
+            let made = try await database.revocations.add(kind, value)
+            #expect(made.mailboxes == [email], "\(kind)")
+            #expect(try await database.revocations.after(made.id - 1).contains(made), "\(kind)")
+        }
+        #expect(try await database.revocations.add(.family, "another").mailboxes.isEmpty)
     }
 
     @Test func aliasesNeverLeadBackToThemselves() async throws {

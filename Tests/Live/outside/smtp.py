@@ -2,12 +2,17 @@
 
 Reads one JSON object: host, port, security (tls, starttls, plain), ca, mechanism, user, secret (both absent: no
 login), from, to (list), messages. Prints one JSON object a message: {"accepted", "code", "text", "stage"}.
+
+With "hold" (seconds) it logs in once, says {"holding": true}, sends the first message over that session again and again
+and prints {"ended", "code", "text"} (seconds since 1970) when it is refused, with "closed" for whether the server hung
+up as well; "ended" is null when it never was.
 """
 
 import json
 import smtplib
 import ssl
 import sys
+import time
 
 
 def connect(task: dict) -> smtplib.SMTP:
@@ -56,8 +61,34 @@ def send(task: dict, message: str) -> dict:
         return {"accepted": False, "code": 0, "text": repr(error), "stage": stage}
 
 
+def is_closed(smtp: smtplib.SMTP) -> bool:
+    try:
+        return smtp.noop()[0] == 421
+    except (OSError, smtplib.SMTPException):
+        return True
+
+
+def hold(task: dict) -> dict:
+    with connect(task) as smtp:
+        authenticate(smtp, task)
+        print(json.dumps({"holding": True}), flush=True)
+        end = time.time() + task["hold"]
+        while time.time() < end:
+            smtp.mail(task["from"])
+            code, text = smtp.rcpt(task["to"][0])
+            if code >= 400:
+                ended = time.time()
+                return {"ended": ended, "code": code, "text": text.decode(), "closed": is_closed(smtp)}
+            smtp.data(task["messages"][0].encode())
+            time.sleep(0.1)
+    return {"ended": None}
+
+
 def main() -> None:
     task = json.load(sys.stdin)
+    if "hold" in task:
+        print(json.dumps(hold(task)), flush=True)
+        return
     for message in task["messages"]:
         print(json.dumps(send(task, message)), flush=True)
 
