@@ -42,7 +42,7 @@ import Testing
         let read = try await reader(["XYNAP_DATABASE_PASSWORD_FILE": path.path])
         #expect(read.secret("database.password", "The password") == "hunter2")
         #expect(!SettingsText.values(read.declarations).contains("hunter2"))
-        #expect(SettingsText.help(program: "x", read.declarations).contains("XYNAP_DATABASE_PASSWORD_FILE"))
+        #expect(SettingsText.help(program: "x", [], read.declarations).contains("XYNAP_DATABASE_PASSWORD_FILE"))
     }
 
     @Test(arguments: [("250ms", 250), ("10s", 10_000), ("5m", 300_000), ("1h", 3_600_000), ("7", 7000)])
