@@ -65,7 +65,7 @@ import Testing
 
     @Test func aPersonEndsAllItsOwnSessions() async throws {
         let member = try await tenant.newUser("member", accounts: [alice.email])
-        let other = try await tenant.newUser("other", accounts: [])
+        let other = try await tenant.newUser("member")
         let token = try await member.client.post("/api/v1/auth/mail-token").json(200)["access_token"].string ?? ""
         let held = try await alice.holdIMAP(.xoauth2(token), seconds: 30)
         let foreign = try await member.client.post("/api/v1/auth/revocations", ["user_id": .int(other.id)])
