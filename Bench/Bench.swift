@@ -16,6 +16,7 @@ import TestSupport
         }
         results += try step("webmail") { try WebmailRows(product: product, rounds: 300).run() }
         results += try step("delivery") { try DeliveryRows(product: product, rounds: 40).run() }
+        results += try step("revocation") { try RevocationRows(product: product, rounds: 50).run() }
         results += try step("memory") { try MemoryRows(product: product).run() }
         Report.print(results)
     }

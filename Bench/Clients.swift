@@ -61,6 +61,9 @@ final class BareIMAP {
         try socket.skip(throughLineStarting: Array("a\(number) OK".utf8))
     }
 
+    /// Returns when the server has ended the session.
+    func awaitEnd() { while (try? socket.line()) != nil {} }
+
     /// Appends messages in one command (RFC 3502).
     func append(_ messages: [String], to folder: String) throws {
         number += 1

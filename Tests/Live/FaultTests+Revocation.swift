@@ -31,7 +31,10 @@ extension FaultTests {
         second: Client, around revoke: (_ call: () async throws -> Void) async throws -> Void
     ) async throws -> [(what: String, seconds: Double)] {
         let token = try await alice.mailToken()
+        let app = try await alice.client.post("/api/v1/auth/app-passwords", ["name": "held"]).json(201)
+        let appPassword = app["password"].string ?? ""
         let held = [
+            ("IMAP by app password", try await alice.holdIMAP(.password(appPassword), seconds: 30)),
             ("IMAP by mail token", try await alice.holdIMAP(.xoauth2(token), seconds: 30)),
             ("IMAP by password", try await alice.holdIMAP(.password(alice.password), seconds: 30)),
             ("SMTP by mail token", try await alice.holdSubmission(.xoauth2(token), to: bob.email, seconds: 30)),
