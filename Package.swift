@@ -158,6 +158,7 @@ let package = Package(
         tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
         tests("WebmailProxyTests", ["WebmailProxy", "IMAP", "MIME", "MailModel", hummingbirdCore]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
+        tests("AuthServerTests", ["AuthServer", "Credentials", "EventBus", "MailModel"]),
         tests("AdminAPITests", ["AdminAPI", "MailModel"]),
         tests("MailWatcherTests", ["MailWatcher", "Credentials", "IMAP", "MailModel", nioCore]),
 

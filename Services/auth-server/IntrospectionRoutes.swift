@@ -25,7 +25,7 @@ struct IntrospectionRoutes: Sendable {
             let token = request.formField("token"), !token.isEmpty
         else { return nil }
         return introspector.known(
-            String(token),
+            token,
             at: .init(
                 service: request.headers.first(name: "x-dovecot-auth-service"),
                 remote: request.headers.first(name: "x-dovecot-auth-remote")))
@@ -37,7 +37,9 @@ struct IntrospectionRoutes: Sendable {
         guard let token = form["token"], !token.isEmpty else {
             throw Failure(.malformed, code: "invalid_request", "The form has no token.")
         }
-        let answer = try await introspector.answer(token, at: .init(
+        let answer = try await introspector.answer(
+            token,
+            at: .init(
                 service: request.headers[.dovecotService], remote: request.headers[.dovecotRemote]))
         return Response(
             status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],

@@ -25,18 +25,28 @@ public struct PromptRequest: Sendable {
     public let headers: HTTPHeaders
     public let body: ByteBuffer
 
-    /// The value of a field of a form, as bytes in the body; nil when there is none, when it is there twice, or when it
-    /// would have to be decoded first.
-    public func formField(_ name: StaticString) -> Substring? {
-        guard headers.first(name: "content-type")?.hasPrefix("application/x-www-form-urlencoded") == true else {
-            return nil
+    /// The value of a field of a form; nil when there is none, when it is there twice, and when it would have to be
+    /// decoded first.
+    public func formField(_ name: StaticString) -> String? {
+        guard headers.first(name: "content-type")?.utf8.starts(with: "application/x-www-form-urlencoded".utf8) == true
+        else { return nil }
+        return body.withUnsafeReadableBytes { bytes in
+            var found: Slice<UnsafeRawBufferPointer>?
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let end = rest.firstIndex(of: UInt8(ascii: "&")) ?? rest.endIndex
+                let pair = rest[..<end]
+                rest = rest[end...].dropFirst()
+                guard pair.count > name.utf8CodeUnitCount, pair[pair.startIndex + name.utf8CodeUnitCount] == 0x3d,
+                    pair.starts(with: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+                else { continue }
+                guard found == nil else { return nil }
+                found = pair.dropFirst(name.utf8CodeUnitCount + 1)
+            }
+            guard let found, !found.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
+                return nil
+            }
+            return String(validating: found, as: UTF8.self)
         }
-        var found: Substring?
-        for pair in String(buffer: body).split(separator: "&", maxSplits: 100) where pair.hasPrefix("\(name)=") {
-            guard found == nil, !pair.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") })
-            else { return nil }
-            found = pair.dropFirst(name.utf8CodeUnitCount + 1)
-        }
-        return found
     }
 }

@@ -56,6 +56,13 @@ public struct SessionStore: Sendable {
         /// The mailbox and the scope of an OAuth session.
         public let mailbox: String?
         public let scope: String?
+
+        public init(family: String, subject: String, mailbox: String?, scope: String?) {
+            self.family = family
+            self.subject = subject
+            self.mailbox = mailbox
+            self.scope = scope
+        }
     }
 
     /// What became of a refresh token that was shown.

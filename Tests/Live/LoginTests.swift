@@ -1,0 +1,186 @@
+import Foundation
+import NIOHTTP1
+import TestSupport
+import Testing
+
+/// Logging in: throttled, with a second factor, listed and ended.
+@Suite(.timeLimit(.minutes(3))) struct LoginTests {
+    let platform: Platform
+    let tenant: Tenant
+    let alice: Mailbox
+
+    init() async throws {
+        platform = try Platform()
+        tenant = try await platform.newTenant()
+        alice = try await tenant.newMailbox("alice")
+    }
+
+    /// A client at an address of its own, as the gateway, whose word is believed, tells it.
+    private func logIn(
+        _ email: String, _ password: String, from source: String, totp: String? = nil
+    ) async throws -> Reply {
+        var body: JSON = ["email": .string(email), "password": .string(password)]
+        if let totp, case .object(var members) = body {
+            members["totp"] = .string(totp)
+            body = .object(members)
+        }
+        return try await Client(base: platform.stack.authURL).send(
+            .POST, "/api/v1/auth/login", body, headers: [("X-Forwarded-For", source)])
+    }
+
+    @Test func guessingIsSlowedDownAndTheOwnerIsNotLockedOut() async throws {
+        let source = "198.51.100.\(Int.random(in: 1...254))"
+        let answers = try await withThrowingTaskGroup(of: Reply.self) { group in
+            for guess in 0..<12 { group.addTask { try await logIn(alice.email, "guess \(guess)", from: source) } }
+            return try await group.reduce(into: [Reply]()) { $0.append($1) }
+        }
+        #expect(answers.filter { $0.status == 429 }.count >= 5, "many at the same time are many")
+        let refused = try #require(answers.first { $0.status == 429 })
+        #expect(refused.isCleanProblem && (Int(refused.headers["retry-after"] ?? "") ?? 0) >= 1)
+        #expect(try await logIn(alice.email, alice.password, from: "203.0.113.9").status == 200, "from elsewhere")
+    }
+
+    @Test func anAddressOfNobodyIsThrottledAlike() async throws {
+        let source = "198.51.100.\(Int.random(in: 1...254))"
+        let nobody = "nobody@\(tenant.domain)"
+        var codes: [String?] = []
+        for _ in 0..<8 { codes.append(try await logIn(nobody, "guess", from: source).code) }
+        #expect(codes.prefix(6).allSatisfy { $0 == "invalid_credentials" } && codes.last == "too_many_attempts")
+    }
+
+    /// Medians of a few: whoever measures more than this measures the machine.
+    @Test func unknownAndWrongTakeTheSameTime() async throws {
+        func time(_ email: String, _ source: String) async throws -> Double {
+            let started = ContinuousClock.now
+            _ = try await logIn(email, "guess", from: source)
+            let elapsed = started.duration(to: .now).components
+            return Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
+        }
+        var known: [Double] = [], unknown: [Double] = []
+        for round in 0..<5 {
+            known.append(try await time(alice.email, "192.0.2.\(round + 1)"))
+            unknown.append(try await time("nobody\(round)@\(tenant.domain)", "192.0.2.\(round + 1)"))
+        }
+        let ratio = known.sorted()[2] / unknown.sorted()[2]
+        #expect((0.5...2).contains(ratio), "\(ratio)")
+    }
+
+    // MARK: Second factor
+
+    private func code(_ secret: String, offset: Int = 0) async throws -> String {
+        let answer = try await Outside(
+            script: "totp.py", ["secret": .string(secret), "time": .int(Int(Date().timeIntervalSince1970) + offset)]
+        ).next()
+        guard let code = answer["code"].string else { throw Surprise("no code: \(answer)") }
+        return code
+    }
+
+    @Test func aSecondFactorIsAskedForAndARecoveryCodeHelps() async throws {
+        let begun = try await alice.client.post("/api/v1/auth/totp", ["password": .string(alice.password)]).json(201)
+        let secret = try #require(begun["secret"].string)
+        #expect(begun["otpauth_uri"].string?.contains(secret) == true)
+        #expect(try await platform.logIn(alice.email, alice.password).status == 200, "not yet")
+        #expect(try await alice.client.post("/api/v1/auth/totp/confirm", ["code": "000000"]).status == 422)
+        let confirmed = try await alice.client.post(
+            "/api/v1/auth/totp/confirm", ["code": .string(code(secret, offset: -30))]
+        ).json(200)
+        let recovery = confirmed["recovery_codes"].strings
+        #expect(recovery.count == 10 && Set(recovery).count == 10)
+
+        #expect(try await platform.logIn(alice.email, alice.password).code == "totp_required")
+        #expect(try await platform.logIn(alice.email, "wrong").code == "invalid_credentials")
+        let now = try await code(secret)
+        let source = "203.0.113.77"
+        #expect(try await logIn(alice.email, alice.password, from: source, totp: "123").code == "totp_invalid")
+        #expect(try await logIn(alice.email, alice.password, from: source, totp: now).status == 200)
+        #expect(try await logIn(alice.email, alice.password, from: source, totp: now).code == "totp_invalid", "once")
+        #expect(try await logIn(alice.email, alice.password, from: source, totp: recovery[0]).status == 200)
+        #expect(try await logIn(alice.email, alice.password, from: source, totp: recovery[0]).code == "totp_invalid")
+        let status = try await alice.client.get("/api/v1/auth/totp").json(200)
+        #expect(status["enabled"] == true && status["recovery_codes_left"] == 9)
+
+        #expect(try await alice.canLogInToIMAP(.password(alice.password)) == false, "IMAP could not ask for it")
+        let app = try await alice.client.post("/api/v1/auth/app-passwords", ["name": "Phone"]).json(201)
+        #expect(try await alice.canLogInToIMAP(.password(app["password"].string ?? "")))
+
+        let visitor = PageVisitor(platform)
+        try await visitor.get(OAuthProgram(platform: platform).authorizePath())
+        try await visitor.submit(["email": alice.email, "password": alice.password])
+        #expect(visitor.heading == "Enter your code")
+        try await visitor.submit(["mailbox": alice.email, "decision": "allow", "code": "000000"])
+        #expect(visitor.status == 401 && visitor.location == nil)
+        try await visitor.submit(["code": recovery[1]])
+        #expect(visitor.heading == "Allow Mutt to use your mailbox?")
+
+        let proof: JSON = ["password": .string(alice.password), "code": .string(recovery[2])]
+        #expect(try await alice.client.send(.DELETE, "/api/v1/auth/totp", proof).status == 204)
+        #expect(try await platform.logIn(alice.email, alice.password).status == 200)
+    }
+
+    // MARK: Sessions
+
+    @Test func sessionsAreListedAndEndedOneByOne() async throws {
+        let other = try await platform.logIn(alice.email, alice.password).json(200)
+        let theirs = platform.stranger.with(.bearer(other["access_token"].string ?? ""))
+        let list = try await alice.client.get("/api/v1/auth/sessions").json(200)
+        #expect(list["total"] == 2 && list["items"].items.allSatisfy { $0["ip"] == "127.0.0.1" })
+        let newest = try #require(list["items"][0]["id"].string)
+        #expect(try await alice.client.delete("/api/v1/auth/sessions/\(newest)").status == 204)
+        #expect(try await theirs.get("/api/v1/auth/sessions").status == 401)
+        let refresh: JSON = ["refresh_token": other["refresh_token"]]
+        #expect(try await platform.stranger.post("/api/v1/auth/refresh", refresh).status == 401)
+        #expect(try await alice.client.get("/api/v1/auth/sessions").json(200)["total"] == 1)
+        let bob = try await tenant.newMailbox("bob")
+        let mine = try await alice.client.get("/api/v1/auth/sessions").json(200)["items"][0]["id"].string ?? ""
+        #expect(try await bob.client.delete("/api/v1/auth/sessions/\(mine)").status == 404)
+        #expect(try await bob.client.get("/api/v1/auth/sessions?email=\(alice.email)").status == 404)
+        #expect(try await platform.hoster.get("/api/v1/auth/sessions?email=\(alice.email)").json(200)["total"] == 1)
+        #expect(try await alice.client.delete("/api/v1/auth/sessions").status == 204)
+        #expect(try await alice.client.get("/api/v1/auth/sessions").status == 401)
+    }
+
+    // MARK: App passwords
+
+    @Test func anAppPasswordOpensWhatItIsFor() async throws {
+        let made = try await alice.client.post(
+            "/api/v1/auth/app-passwords", ["name": "Old phone", "scope": "imap"]
+        ).json(201)
+        let password = try #require(made["password"].string)
+        #expect(try await alice.canLogInToIMAP(.password(password)))
+        let submission = try await alice.submit(.password(password), to: alice.email)
+        #expect(submission["stage"] == "login", "it may not send: \(submission)")
+        let listed = try await alice.client.get("/api/v1/auth/app-passwords").json(200)["items"][0]
+        #expect(listed["name"] == "Old phone" && listed["last_used_at"].string != nil)
+        #expect(listed["last_used_ip"] == "127.0.0.1" && listed["password"] == .null)
+
+        let bob = try await tenant.newMailbox("bob")
+        #expect(try await bob.canLogInToIMAP(.password(password)) == false, "another's mailbox")
+        #expect(try await bob.client.delete("/api/v1/auth/app-passwords/\(made["id"].int ?? 0)").status == 404)
+        #expect(
+            try await bob.client.post(
+                "/api/v1/auth/app-passwords", ["name": "x", "email": .string(alice.email)]
+            ).status == 404)
+        #expect(try await platform.logIn(alice.email, password).code == "invalid_credentials", "no way into the API")
+
+        let both = try await alice.client.post("/api/v1/auth/app-passwords", ["name": "Laptop"]).json(201)
+        let other = try #require(both["password"].string)
+        #expect(try await alice.submit(.password(other), to: alice.email)["accepted"] == true)
+        let held = try await alice.holdIMAP(.password(password), seconds: 30)
+        #expect(try await alice.client.delete("/api/v1/auth/app-passwords/\(made["id"].int ?? 0)").status == 204)
+        #expect(try await alice.canLogInToIMAP(.password(password)) == false)
+        #expect(try await held.next()["ended"] != .null, "and what it had open ends")
+        #expect(try await alice.canLogInToIMAP(.password(other)), "the other one lives on")
+        _ = try await platform.hoster.put(alice.accountRoute(), ["password": "another password"]).json(200)
+        #expect(try await alice.canLogInToIMAP(.password(other)) == false, "a new password ends them all")
+    }
+
+    @Test func badAppPasswordsAreRefusedByField() async throws {
+        for (body, field): (JSON, String) in [
+            (["name": ""], "name"), (["name": "x", "scope": "root"], "scope"),
+            (["name": "x", "expires_at": "yesterday"], "expires_at"), (["name": "x", "nmae": "y"], "nmae"),
+        ] {
+            let refused = try await alice.client.post("/api/v1/auth/app-passwords", body)
+            #expect(refused.status == 422 && refused.faultyFields == [field], "\(body): \(refused.text)")
+        }
+    }
+}
