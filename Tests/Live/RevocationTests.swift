@@ -30,8 +30,8 @@ import Testing
     @Test func whoHoldsAMailTokenEndsItAndItsConnections() async throws {
         let token = try await alice.mailToken(), other = try await alice.mailToken()
         let held = try await alice.holdIMAP(.xoauth2(token), seconds: 30)
-        let moment = Date()
         #expect(try await revokeToken(["token": token, "token_type_hint": "access_token"]).status == 200)
+        let moment = Date()
         try await expectEnd(of: held, since: moment)
         #expect(try await platform.introspect(token).json == ["active": false])
         #expect(try await platform.introspect(other).json["active"] == true, "another token goes on")
@@ -42,8 +42,8 @@ import Testing
         let token = try await alice.mailToken()
         let held = try await alice.holdIMAP(.oauthBearer(token), seconds: 30)
         let stream = try await EventStream(alice.client)
-        let moment = Date()
         #expect(try await alice.client.post("/api/v1/auth/logout").status == 204)
+        let moment = Date()
         try await expectEnd(of: held, since: moment)
         #expect(try await platform.introspect(token).json == ["active": false])
         try await eventually(within: .seconds(1), "the WebSocket is closed with 4401") {
