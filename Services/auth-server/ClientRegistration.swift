@@ -51,7 +51,6 @@ struct ClientRegistration: Sendable {
     private static let invalidMetadata = "invalid_client_metadata"
 
     private func register(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        try await bound(context.clientAddress)
         let body = try await request.bodyBytes(upTo: 65_536)
         guard let metadata = try? JSONDecoder().decode(Metadata.self, from: Data(body.readableBytesView)) else {
             throw OAuthError(Self.invalidMetadata, "The body must be a JSON object of client metadata.")
@@ -62,6 +61,7 @@ struct ClientRegistration: Sendable {
         let client = OAuthClient(
             clientID: OpaqueToken.identifier(), name: try Self.checkedName(metadata.client_name),
             redirectURIs: redirectURIs, clientURI: try Self.checkedHomePage(metadata.client_uri), isPreset: false)
+        try await bound(context.clientAddress)
         guard
             try await platform.database.oauthClients.register(
                 client, from: context.clientAddress, limit: Self.totalLimit)

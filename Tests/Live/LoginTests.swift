@@ -11,8 +11,8 @@ import Testing
 
     init() async throws {
         platform = try Platform()
-        tenant = try await platform.newTenant()
-        alice = try await tenant.newMailbox("alice")
+        tenant = try await platform.commonTenant()
+        alice = try await tenant.newMailbox(unique("alice"))
     }
 
     /// A client at an address of its own, as the gateway, whose word is believed, tells it.
@@ -43,9 +43,11 @@ import Testing
     @Test func anAddressOfNobodyIsThrottledAlike() async throws {
         let source = "198.51.100.\(Int.random(in: 1...254))"
         let nobody = "nobody@\(tenant.domain)"
-        var codes: [String?] = []
-        for _ in 0..<8 { codes.append(try await logIn(nobody, "guess", from: source).code) }
-        #expect(codes.prefix(6).allSatisfy { $0 == "invalid_credentials" } && codes.last == "too_many_attempts")
+        let codes = try await withThrowingTaskGroup(of: String?.self) { group in
+            for _ in 0..<12 { group.addTask { try await logIn(nobody, "guess", from: source).code } }
+            return try await group.reduce(into: [String?]()) { $0.append($1) }
+        }
+        #expect(Set(codes) == ["invalid_credentials", "too_many_attempts"])
     }
 
     /// Medians of a few: whoever measures more than this measures the machine.
@@ -130,7 +132,7 @@ import Testing
         let refresh: JSON = ["refresh_token": other["refresh_token"]]
         #expect(try await platform.stranger.post("/api/v1/auth/refresh", refresh).status == 401)
         #expect(try await alice.client.get("/api/v1/auth/sessions").json(200)["total"] == 1)
-        let bob = try await tenant.newMailbox("bob")
+        let bob = try await tenant.newMailbox(unique("bob"))
         let mine = try await alice.client.get("/api/v1/auth/sessions").json(200)["items"][0]["id"].string ?? ""
         #expect(try await bob.client.delete("/api/v1/auth/sessions/\(mine)").status == 404)
         #expect(try await bob.client.get("/api/v1/auth/sessions?email=\(alice.email)").status == 404)
@@ -153,7 +155,7 @@ import Testing
         #expect(listed["name"] == "Old phone" && listed["last_used_at"].string != nil)
         #expect(listed["last_used_ip"] == "127.0.0.1" && listed["password"] == .null)
 
-        let bob = try await tenant.newMailbox("bob")
+        let bob = try await tenant.newMailbox(unique("bob"))
         #expect(try await bob.canLogInToIMAP(.password(password)) == false, "another's mailbox")
         #expect(try await bob.client.delete("/api/v1/auth/app-passwords/\(made["id"].int ?? 0)").status == 404)
         #expect(

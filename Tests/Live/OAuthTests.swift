@@ -12,8 +12,8 @@ import Testing
 
     init() async throws {
         platform = try Platform()
-        tenant = try await platform.newTenant()
-        alice = try await tenant.newMailbox("alice")
+        tenant = try await platform.commonTenant()
+        alice = try await tenant.newMailbox(unique("alice"))
         program = OAuthProgram(platform: platform)
     }
 
@@ -182,7 +182,7 @@ import Testing
         #expect(issued["scope"] == "smtp" && issued["refresh_token"] == .null)
         let token = try #require(issued["access_token"].string)
         #expect(try await alice.canLogInToIMAP(.xoauth2(token)) == false, "smtp alone does not read")
-        let bob = try await tenant.newMailbox("bob")
+        let bob = try await tenant.newMailbox(unique("bob"))
         for (change, error) in [
             (["resource": "mailto:\(bob.email)"], "invalid_target"),
             (["resource": "https://x.example"], "invalid_target"),

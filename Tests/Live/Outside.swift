@@ -7,6 +7,7 @@ final class Outside: Sendable {
     /// What it printed, line by line; ends with the program.
     private let lines: AsyncStream<String>
     private let process: Process
+    private let input: FileHandle
 
     /// The repository, found from this file.
     static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -14,12 +15,27 @@ final class Outside: Sendable {
 
     /// Starts a Python script of `outside/` and hands it `task`.
     convenience init(script: String, _ task: JSON) throws {
-        let venv = Self.repository.appending(path: ".local/venv/bin/python3")
-        let file = Self.repository.appending(path: "Tests/Live/outside/\(script)")
-        try self.init(venv, [file.path()], input: try task.data)
+        try self.init(Self.python, [Self.file(script)], input: try task.data)
     }
 
-    init(_ executable: URL, _ arguments: [String], input: Data = Data(), environment: [String: String]? = nil) throws {
+    /// Starts a script that is told more on the way, with `say`; the task is the first line.
+    convenience init(dialog script: String, _ task: JSON) throws {
+        try self.init(
+            Self.python, [Self.file(script)], input: try task.data + Data("\n".utf8), staysOpen: true)
+    }
+
+    private static let python = repository.appending(path: ".local/venv/bin/python3")
+    private static func file(_ script: String) -> String {
+        repository.appending(path: "Tests/Live/outside/\(script)").path()
+    }
+
+    /// - Parameters:
+    ///   - staysOpen: Whether more may be said than `input`.
+    ///   - showsErrors: Whether what it prints as errors is among its lines.
+    init(
+        _ executable: URL, _ arguments: [String], input: Data = Data(), environment: [String: String]? = nil,
+        staysOpen: Bool = false, showsErrors: Bool = false
+    ) throws {
         process = Process()
         process.executableURL = executable
         process.arguments = arguments
@@ -27,10 +43,21 @@ final class Outside: Sendable {
         let input = (pipe: Pipe(), data: input), output = Pipe()
         process.standardInput = input.pipe
         process.standardOutput = output
+        if showsErrors { process.standardError = output }
+        self.input = input.pipe.fileHandleForWriting
         lines = Self.lines(of: output.fileHandleForReading)
         try process.run()
         try input.pipe.fileHandleForWriting.write(contentsOf: input.data)
-        try input.pipe.fileHandleForWriting.close()
+        if !staysOpen { try input.pipe.fileHandleForWriting.close() }
+    }
+
+    /// Tells it one more line.
+    func say(_ line: String) throws { try input.write(contentsOf: Data((line + "\n").utf8)) }
+
+    /// What it prints next, as it is.
+    func line() async throws -> String {
+        for await line in lines { return line }
+        throw Surprise("the outside program ended before it said what was wanted")
     }
 
     deinit {
@@ -46,8 +73,7 @@ final class Outside: Sendable {
 
     /// What it prints next, as JSON.
     func next() async throws -> JSON {
-        for await line in lines { return try JSON(parsing: Data(line.utf8)) }
-        throw Surprise("the outside program ended before it said what was wanted")
+        try JSON(parsing: Data(try await line().utf8))
     }
 
     /// All it printed, as it is.

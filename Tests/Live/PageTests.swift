@@ -6,15 +6,17 @@ import Testing
 /// The pages of OAuth2 under attack: nobody is sent where they should not be, and no form counts that is not ours.
 @Suite(.timeLimit(.minutes(2))) struct PageTests {
     let platform: Platform
-    let alice: Mailbox
     let program: OAuthProgram
     let visitor: PageVisitor
 
-    init() async throws {
+    init() throws {
         platform = try Platform()
-        alice = try await platform.newTenant().newMailbox("alice")
         program = OAuthProgram(platform: platform)
         visitor = PageVisitor(platform)
+    }
+
+    private func newMailbox() async throws -> Mailbox {
+        try await platform.commonTenant().newMailbox(unique("alice"))
     }
 
     @Test(arguments: [
@@ -50,6 +52,7 @@ import Testing
     }
 
     @Test func aFormOfAnotherBrowserOrSiteCountsForNothing() async throws {
+        let alice = try await newMailbox()
         try await visitor.get(program.authorizePath())
         let stolen = visitor.state
         let login = ["page": stolen, "email": alice.email, "password": alice.password]
@@ -74,10 +77,11 @@ import Testing
     }
 
     @Test func aStepCannotBeSkipped() async throws {
+        let alice = try await newMailbox()
         try await visitor.get(program.authorizePath())
         try await visitor.submit(["mailbox": alice.email, "decision": "allow"])
         #expect(visitor.location == nil && visitor.status == 401, "the password page asks for the password")
-        let bob = try await platform.newTenant().newMailbox("bob")
+        let bob = try await newMailbox()
         try await visitor.get(program.authorizePath())
         try await visitor.submit(["email": alice.email, "password": alice.password])
         try await visitor.submit(["mailbox": bob.email, "decision": "allow"])
@@ -85,6 +89,7 @@ import Testing
     }
 
     @Test func wrongPasswordsAreToldAndTheAddressIsKept() async throws {
+        let alice = try await newMailbox()
         try await visitor.get(program.authorizePath(["login_hint": "<b>x</b>@\"'"]))
         #expect(visitor.page.contains("value=\"&lt;b&gt;x&lt;/b&gt;@&quot;&#39;\""))
         try await visitor.submit(["email": alice.email, "password": "wrong"])
@@ -110,6 +115,7 @@ import Testing
     }
 
     @Test func oversizedAndStrangeFormsGetAPage() async throws {
+        let alice = try await newMailbox()
         try await visitor.get(program.authorizePath())
         try await visitor.submit(["email": alice.email, "password": String(repeating: "x", count: 70_000)])
         #expect(visitor.status == 413 && visitor.page.hasPrefix("<!DOCTYPE html>"))

@@ -25,6 +25,10 @@ struct Platform: Sendable {
         return Tenant(platform: self, customerID: id, domainID: domain.id, domain: domain.name)
     }
 
+    /// A customer that many tests share: for those to whom it does not matter whose mailbox it is. (Making a domain
+    /// means making an RSA key.)
+    func commonTenant() async throws -> Tenant { try await CommonTenant.shared.tenant(of: self) }
+
     func newDomain(_ name: String, customer: Int) async throws -> (id: Int, name: String) {
         let answer = try await hoster.post(
             "/api/v1/mail/domains", ["domain": .string(name), "customer_id": .int(customer)]
@@ -43,6 +47,18 @@ struct Platform: Sendable {
     func logIn(_ email: String, _ password: String) async throws -> Reply {
         try await stranger.post(
             "/api/v1/auth/login", ["email": .string(email), "password": .string(password)])
+    }
+}
+
+private actor CommonTenant {
+    static let shared = CommonTenant()
+    private var making: Task<Tenant, any Error>?
+
+    func tenant(of platform: Platform) async throws -> Tenant {
+        if let making { return try await making.value }
+        let task = Task { try await platform.newTenant() }
+        making = task
+        return try await task.value
     }
 }
 
