@@ -126,7 +126,11 @@ let package = Package(
                 coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
             ]),
 
-        module("Platform", ["MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", logging]),
+        module(
+            "Platform",
+            [
+                "MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", coreMetrics, nioLocks, logging,
+            ]),
 
         service("auth-server", "AuthServer", ["EventBus", argumentParser, crypto, httpClient, nioHTTP1, nioLocks, metrics]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),

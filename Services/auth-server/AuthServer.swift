@@ -73,6 +73,7 @@ import Storage
         ).add(to: service)
         RevocationRoutes(platform: platform, revoker: revoker).add(to: service.router)
         PeopleRoutes(platform: platform, passwords: passwords).add(to: service.router)
+        AuditRoutes(platform: platform).add(to: service.router)
         MetadataRoutes(keys: keys, issuer: settings.platform.issuer).add(to: service.router)
     }
 }

@@ -74,21 +74,3 @@ struct SessionRoutes: Sendable {
                 target: target.isEmpty ? subject : target, ip: context.clientAddress, requestID: context.requestID))
     }
 }
-
-extension Caller {
-    /// Who it is in the audit log.
-    var actor: String {
-        switch self {
-        case .platform(let service): "service:\(service.tokenID)"
-        case .person(let person): person.subject
-        }
-    }
-
-    /// The customer of a person.
-    var customerID: Int64? {
-        switch self {
-        case .platform: nil
-        case .person(let person): person.customerID
-        }
-    }
-}

@@ -1,6 +1,6 @@
 /// Who is calling, after the credentials were checked.
 public enum Caller: Sendable, Equatable {
-    /// A service token: the hoster's own platform, every customer.
+    /// A service token: the hoster's own platform, every customer, or what it is limited to.
     case platform(Platform)
     /// A bearer token: a person, or a mailbox that logged in by itself.
     case person(Person)
@@ -11,14 +11,52 @@ public enum Caller: Sendable, Equatable {
         public let name: String
         /// What the token may do (`mail:read`, `mail:write`, `auth:introspect`, …); `*` is everything.
         public let scopes: Set<String>
+        /// The domains and mailboxes it is limited to; nil is every one.
+        public let limits: Limits?
+        /// Milliseconds since 1970; nil never expires.
+        public let expiresAt: Int64?
 
-        public init(tokenID: Int64, name: String, scopes: Set<String>) {
+        public init(
+            tokenID: Int64, name: String, scopes: Set<String>, limits: Limits? = nil, expiresAt: Int64? = nil
+        ) {
             self.tokenID = tokenID
             self.name = name
             self.scopes = scopes
+            self.limits = limits
+            self.expiresAt = expiresAt
         }
 
-        public func may(_ scope: String) -> Bool { scopes.contains("*") || scopes.contains(scope) }
+        /// What it is called in tokens made for it, in the audit log and where it is revoked.
+        public var subject: String { Self.subject(tokenID) }
+
+        public static func subject(_ tokenID: Int64) -> String { "service:\(tokenID)" }
+
+        public func may(_ scope: String) -> Bool {
+            if limits != nil, ServiceScope(rawValue: scope)?.isForWholePlatform ?? true { return false }
+            return scopes.contains("*") || scopes.contains(scope)
+        }
+
+        /// Whether it may reach a mailbox of that address (lower case, the domain as A-labels), if there is one.
+        public func reaches(_ email: String) -> Bool { limits?.contain(email) ?? true }
+    }
+
+    /// Domains and mailboxes: what is in either list is within the limits.
+    public struct Limits: Sendable, Equatable, Codable {
+        /// As A-labels.
+        public let domains: [String]
+        /// Addresses, lower case.
+        public let addresses: [String]
+
+        public init(domains: [String], addresses: [String]) {
+            self.domains = domains
+            self.addresses = addresses
+        }
+
+        func contain(_ email: String) -> Bool {
+            if addresses.contains(email) { return true }
+            guard let at = email.lastIndex(of: "@") else { return false }
+            return domains.contains(String(email[email.index(after: at)...]))
+        }
     }
 
     public struct Person: Sendable, Equatable {
@@ -51,7 +89,7 @@ public enum Caller: Sendable, Equatable {
     /// The part of the data this caller may see; every store method takes it and its SQL applies it.
     public var scope: Scope {
         switch self {
-        case .platform: .everything
+        case .platform(let platform): platform.limits.map(Scope.limited) ?? .everything
         case .person(let person):
             person.role == .admin ? .customer(person.customerID) : .accounts(person.accounts)
         }
@@ -72,4 +110,6 @@ public enum Scope: Sendable, Equatable {
     case customer(Int64)
     /// These mailboxes alone, by address.
     case accounts([String])
+    /// These domains with what is in them, and these mailboxes.
+    case limited(Caller.Limits)
 }

@@ -16,6 +16,7 @@ public struct Platform: Sendable {
     public let revocations: RevocationSet
     public let keys: KeySet
     public let authenticator: Authenticator
+    public let audit: AuditLog
 
     /// - Parameters:
     ///   - database: Where a service needs it before; else it is made from the settings.
@@ -34,6 +35,7 @@ public struct Platform: Sendable {
         self.bus = bus
         self.revocations = revocations
         self.keys = keys
+        audit = AuditLog(store: database.audit, logger: logger)
         authenticator = Authenticator(keys: keys, revocations: revocations) {
             try await database.serviceTokens.authenticate(hash: $0)
         }

@@ -1,9 +1,13 @@
+import FoundationEssentials
 import MariaDB
-import MailModel
+public import MailModel
 
 /// Who did what, and from where: appended to, never changed.
 public struct AuditStore: Sendable {
     let database: Database
+
+    /// The actor of what nobody known did.
+    public static let anonymous = "anonymous"
 
     /// Something that somebody did, or tried to.
     public struct Event: Sendable, Equatable {
@@ -34,6 +38,40 @@ public struct AuditStore: Sendable {
         }
     }
 
+    /// Who makes a change, and from where: what a store adds to its own record of it.
+    public struct Origin: Sendable, Equatable {
+        /// As `Event.actor`.
+        public let actor: String
+        public let ip: String?
+        public let requestID: String?
+
+        public init(actor: String, ip: String? = nil, requestID: String? = nil) {
+            self.actor = actor
+            self.ip = ip
+            self.requestID = requestID
+        }
+
+        /// The operator, at the shell.
+        public static let command = Origin(actor: "command")
+
+        func event(
+            _ action: String, target: String, customerID: Int64?, detail: [String: String] = [:]
+        ) -> Event {
+            Event(
+                actor: actor, customerID: customerID, action: action, target: target,
+                detail: AuditStore.detail(detail), ip: ip, requestID: requestID)
+        }
+    }
+
+    /// The text that `Event.detail` wants; nil for nothing.
+    public static func detail(_ fields: [String: String]) -> String? {
+        guard !fields.isEmpty else { return nil }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Strings always are JSON.
+        return (try? encoder.encode(fields)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     public func record(_ event: Event) async throws {
         try await database.transaction { tx in try Self.record(event, in: tx) }
     }
@@ -44,7 +82,17 @@ public struct AuditStore: Sendable {
             """
             INSERT INTO audit_log (at, actor, customer_id, action, target, detail, ip, request_id) VALUES
             (\(Timestamp.now()), \(event.actor), \(event.customerID), \(event.action),
-             \(String(event.target.prefix(320))), \(event.detail), \(event.ip), \(event.requestID))
+             \(String(event.target.prefix(320))), \(event.detail),
+             \(event.ip.map { String($0.prefix(45)) }), \(event.requestID.map { String($0.prefix(64)) }))
             """)
+    }
+
+    /// Forgets what is older than the records are to be kept, some at a time, so that nobody waits for long.
+    /// - Parameter horizon: Milliseconds since 1970.
+    public func purge(before horizon: Int64) async throws {
+        var deleted = 0
+        repeat {
+            deleted = try await database.execute("DELETE FROM audit_log WHERE at < \(horizon) LIMIT 5000").affectedRows
+        } while deleted == 5000
     }
 }

@@ -44,7 +44,7 @@ public struct CustomerStore: Sendable {
         switch scope {
         case .everything: "TRUE"
         case .customer(let id): "id = \(id)"
-        case .accounts: "FALSE"
+        case .accounts, .limited: "FALSE"
         }
     }
 

@@ -100,6 +100,7 @@ extension SQL {
         case .everything: "TRUE"
         case .customer(let id): "d.customer_id = \(id)"
         case .accounts: "FALSE"
+        case .limited(let limits): "d.domain IN (\(list: limits.domains))"
         }
     }
 
@@ -109,6 +110,8 @@ extension SQL {
         case .everything: "TRUE"
         case .customer(let id): "d.customer_id = \(id)"
         case .accounts(let emails): emails.isEmpty ? "FALSE" : "a.email IN (\(list: emails))"
+        case .limited(let limits):
+            "(d.domain IN (\(list: limits.domains)) OR a.email IN (\(list: limits.addresses)))"
         }
     }
 

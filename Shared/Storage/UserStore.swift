@@ -126,7 +126,7 @@ public struct UserStore: Sendable {
         switch scope {
         case .everything: "TRUE"
         case .customer(let id): "u.customer_id = \(id)"
-        case .accounts: "FALSE"
+        case .accounts, .limited: "FALSE"
         }
     }
 }
