@@ -46,7 +46,8 @@ import Storage
         service.run(ender)
         service.run(
             Housekeeping(
-                database: database, keys: ring, bootstrapToken: settings.bootstrapServiceToken, logger: service.logger))
+                database: database, keys: ring, bootstrapToken: settings.bootstrapServiceToken,
+                auditRetention: settings.auditRetention, logger: service.logger))
 
         LoginRoutes(
             platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker
@@ -72,7 +73,12 @@ import Storage
             credential: BasicCredential(settings.introspectionCredentials)
         ).add(to: service)
         RevocationRoutes(platform: platform, revoker: revoker).add(to: service.router)
-        PeopleRoutes(platform: platform, passwords: passwords).add(to: service.router)
+        CustomerRoutes(platform: platform, revoker: revoker).add(to: service.router)
+        UserRoutes(platform: platform, passwords: passwords, revoker: revoker).add(to: service.router)
+        PasswordRoutes(
+            platform: platform, passwords: passwords, passwordLogin: passwordLogin, revoker: revoker
+        ).add(to: service.router)
+        ServiceTokenRoutes(platform: platform, revoker: revoker).add(to: service.router)
         AuditRoutes(platform: platform).add(to: service.router)
         MetadataRoutes(keys: keys, issuer: settings.platform.issuer).add(to: service.router)
     }

@@ -14,6 +14,7 @@ struct AuthSettings: ServiceSettings {
     let mailLifetime: Duration
     let refreshLifetime: Duration
     let hashingThreads: Int
+    let auditRetention: Duration
     let brand: Page.Brand
 
     init(_ read: SettingsReader) {
@@ -37,6 +38,8 @@ struct AuthSettings: ServiceSettings {
         brand = Page.Brand(
             name: read.string("brand.name", default: "xynap mail", "Whose mail it is, on the pages people see"),
             supportURL: read.optionalString("support.url", "Where the pages send people who need help"))
+        auditRetention = read.duration(
+            "audit.retention", default: .seconds(400 * 86_400), "How long the audit log is kept")
         hashingThreads = read.int("password.threads", default: 1, in: 1...64, "Passwords hashed at once, 64 MiB each")
     }
 }

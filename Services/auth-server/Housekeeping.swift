@@ -9,6 +9,7 @@ struct Housekeeping: Service {
     let database: Database
     let keys: KeyRing
     let bootstrapToken: String?
+    let auditRetention: Duration
     let logger: Logger
 
     func run() async throws {
@@ -44,6 +45,7 @@ struct Housekeeping: Service {
         try await database.authorizationCodes.purge()
         try await database.deviceCodes.purge()
         try await database.mailTokens.purge()
+        try await database.audit.purge(before: Timestamp.now() - auditRetention.components.seconds * 1000)
         try await database.oauthClients.purge(unusedSince: Timestamp.now() - 90 * 86_400_000)
         // As long as a refresh token lives, which asks the ledger whether its owner was revoked since.
         try await database.revocations.purge(before: Timestamp.now() - 90 * 86_400_000)

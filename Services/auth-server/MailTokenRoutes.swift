@@ -27,6 +27,9 @@ struct MailTokenRoutes: Sendable {
     @Sendable private func issue(_ request: Request, _ context: CallerContext) async throws -> Response {
         let body: Body = request.hasBody ? try await request.decode() : Body()
         let issued = try await mailTokens.issue(for: context.caller, email: body.email)
+        if case .platform = context.caller {
+            await platform.audit.recordHourly("mail_token.issued", target: issued.email, by: context)
+        }
         return try .json(
             Answer(access_token: issued.token, expires_in: issued.expiresIn, email: issued.email),
             headers: [.cacheControl: "no-store"])

@@ -30,6 +30,9 @@ struct MailTokens: Sendable {
                 throw Failure.invalid("email", code: "required", "a service token must name the mailbox")
             }
             let email = try EmailAddress(wanted).description
+            guard service.reaches(email) else {
+                throw Failure.forbidden("The service token does not reach this mailbox.")
+            }
             guard try await isActive(email) else { throw Self.noActiveMailbox }
             return try await issue(
                 email, subject: "service:\(service.tokenID)", family: "", scope: scope, issuedAt: issuedAt)

@@ -47,12 +47,12 @@ struct PasswordLogin: Sendable {
             throw error
         }
         guard let principal = try await principal(email: attempt.email, password: attempt.password) else {
-            try await refused("wrong", attempt.email, nil, attempt.source, attempt.requestID)
+            await refused("wrong", attempt.email, nil, attempt.source, attempt.requestID)
             throw Failure(.unauthorized, code: "invalid_credentials", "The address or the password is wrong.")
         }
         await throttle.succeeded(counted)
         guard principal.isActive else {
-            try await refused("suspended", attempt.email, principal, attempt.source, attempt.requestID)
+            await refused("suspended", attempt.email, principal, attempt.source, attempt.requestID)
             throw Failure(.forbidden, code: "account_suspended", "This account is suspended.")
         }
         return principal
@@ -63,7 +63,7 @@ struct PasswordLogin: Sendable {
         let counted = LoginThrottle.Attempt(email: "totp:" + principal.subject, source: source)
         try await throttle.begin(counted)
         guard let proof = try await secondFactor.verify(code, for: principal.subject) else {
-            try await refused("totp", principal.email, principal, source, requestID)
+            await refused("totp", principal.email, principal, source, requestID)
             throw Failure(
                 .unauthorized, code: "totp_invalid", "The code is wrong or was used; wait for the next one.")
         }
@@ -118,9 +118,9 @@ struct PasswordLogin: Sendable {
 
     private func refused(
         _ outcome: String, _ email: String, _ principal: Principal?, _ source: String, _ requestID: String
-    ) async throws {
+    ) async {
         Self.count(outcome)
-        try await platform.database.audit.record(
+        await platform.audit.record(
             .init(
                 actor: principal?.subject ?? "anonymous", customerID: principal?.customerID, action: "login.failed",
                 target: email, detail: #"{"reason":"\#(outcome)"}"#, ip: source, requestID: requestID))

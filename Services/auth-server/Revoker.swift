@@ -14,9 +14,14 @@ struct Revoker: Sendable {
         _ kind: Revocation.Kind, _ value: String, mailboxes: [String] = []
     ) async throws -> Revocation {
         let revocation = try await platform.database.revocations.add(kind, value, mailboxes: mailboxes)
-        platform.revocations.apply([revocation])
-        await platform.announce([revocation])
+        await announce([revocation])
         return revocation
+    }
+
+    /// What was revoked together with a change, in its transaction.
+    func announce(_ revocations: [Revocation]) async {
+        platform.revocations.apply(revocations)
+        await platform.announce(revocations)
     }
 
     /// Ends a login session: its refresh tokens, and every token made from it.

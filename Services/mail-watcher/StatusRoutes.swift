@@ -21,12 +21,16 @@ struct StatusRoutes: Sendable {
         let accounts: [WatchStatus]
     }
 
-    /// A service token sees all, a person its own mailboxes.
+    /// A service token sees all that it reaches, a person its own mailboxes.
     @Sendable private func status(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.require("mail:read")
         var own: [String]?
         if case .person(let person) = context.caller { own = person.accounts.map { $0.lowercased() } }
-        let statuses = await watchlist.statuses(of: own)
+        var statuses = await watchlist.statuses(of: own)
+        if case .platform(let platform) = context.caller, platform.limits != nil {
+            statuses = statuses.filter { platform.reaches($0.account) }
+            own = statuses.map(\.account)
+        }
         var totals = ["watched": statuses.count]
         for state in WatchStatus.State.allCases { totals[state.rawValue] = 0 }
         for status in statuses { totals[status.state.rawValue, default: 0] += 1 }

@@ -12,8 +12,11 @@ struct Subscriber: Sendable, Equatable {
     /// By address, in lower case.
     let accounts: [String]
 
-    /// Milliseconds since 1970 at which the credentials end; nil for service tokens.
+    /// Milliseconds since 1970 at which the credentials end; nil when they do not.
     var expires: Int64? {
-        if case .person(let token) = identity { token.exp * 1000 } else { nil }
+        switch identity {
+        case .person(let token): token.exp * 1000
+        case .platform(let platform): platform.expiresAt
+        }
     }
 }

@@ -94,7 +94,10 @@ final class Subscribers: Sendable, Service {
             switch listener.subscriber.identity {
             case .person(let token):
                 if revocations.contains(where: { $0.reaches(token) }) { listener.end(.revoked) }
-            case .platform:
+            case .platform(let platform):
+                if revocations.contains(where: { $0.kind == .jti && $0.value == platform.subject }) {
+                    listener.end(.revoked)
+                }
                 // Revocations are told more than once: one from before the stream began is none of its own.
                 for revocation in revocations where revocation.kind == .account && revocation.at > listener.opened {
                     listener.revoke(account: revocation.value.lowercased())

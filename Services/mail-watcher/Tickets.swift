@@ -18,6 +18,8 @@ struct Tickets: Sendable {
             let id: Int64
             let name: String
             let scopes: [String]
+            var limits: Caller.Limits?
+            var expiresAt: Int64?
         }
     }
 
@@ -28,7 +30,9 @@ struct Tickets: Sendable {
             case .person(let token): Content(person: token)
             case .platform(let caller):
                 Content(
-                    platform: .init(id: caller.tokenID, name: caller.name, scopes: caller.scopes.sorted()))
+                    platform: .init(
+                        id: caller.tokenID, name: caller.name, scopes: caller.scopes.sorted(), limits: caller.limits,
+                        expiresAt: caller.expiresAt))
             }
         let ticket = OpaqueToken(new: .service).text.dropFirst(OpaqueToken.Kind.service.rawValue.count)
         do {
@@ -51,7 +55,9 @@ struct Tickets: Sendable {
             if let token = content.person { return .person(token) }
             guard let platform = content.platform else { throw refused }
             return .platform(
-                Caller.Platform(tokenID: platform.id, name: platform.name, scopes: Set(platform.scopes)))
+                Caller.Platform(
+                    tokenID: platform.id, name: platform.name, scopes: Set(platform.scopes), limits: platform.limits,
+                    expiresAt: platform.expiresAt))
         } catch is RedisError { throw Failure.unavailable("Redis") }
     }
 

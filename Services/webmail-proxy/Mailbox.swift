@@ -42,12 +42,14 @@ final class MailboxAccess: Sendable {
 
     private func address(of caller: Caller, named: String?) async throws -> String {
         switch caller {
-        case .platform:
+        case .platform(let platform):
             guard let named else {
                 throw Failure.invalid("X-Mail-Account", code: "required", "a service token must name the mailbox")
             }
             // auth-server gives no mail token for what is no mailbox.
-            return try Self.address(named)
+            let address = try Self.address(named)
+            guard platform.reaches(address) else { throw Failure.notFound("This mailbox") }
+            return address
         case .person(let person):
             guard let named else {
                 guard let own = person.accounts.first else {

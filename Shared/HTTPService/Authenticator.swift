@@ -71,26 +71,29 @@ public final class Authenticator: Sendable {
         guard let token = OpaqueToken(text, kind: .service) else { throw Self.refused }
         let hash = token.hash
         let remembered = known.withLockedValue { $0[hash] }
-        if let remembered, remembered.at.duration(to: .now) < Self.freshness { return try Self.checked(remembered) }
+        if let remembered, remembered.at.duration(to: .now) < Self.freshness { return try checked(remembered) }
         do {
             let found = Known(platform: try await lookup(hash), at: .now)
             known.withLockedValue { known in
                 if known.count >= Self.capacity { known.removeAll() }
                 known[hash] = found
             }
-            return try Self.checked(found)
+            return try checked(found)
         } catch {
             if let remembered, remembered.platform != nil, remembered.at.duration(to: .now) < Self.staleness,
                 (error as? Failure)?.kind != .unauthorized
             {
-                return try Self.checked(remembered)
+                return try checked(remembered)
             }
             throw error
         }
     }
 
-    private static func checked(_ known: Known) throws -> Caller.Platform {
-        guard let platform = known.platform else { throw refused }
+    /// What is remembered may have been deleted or have expired since.
+    private func checked(_ known: Known) throws -> Caller.Platform {
+        guard let platform = known.platform, !revocations.isRevoked(jti: platform.subject),
+            platform.expiresAt.map({ $0 > Timestamp.now() }) ?? true
+        else { throw Self.refused }
         return platform
     }
 }

@@ -60,6 +60,7 @@ public struct Platform: Sendable {
         revocations = RevocationSet()
         keys = KeySet(issuer: settings.issuer, refreshedEvery: .seconds(300)) { throw Failure.unavailable("Keys") }
         authenticator = Authenticator(keys: keys, revocations: revocations) { _ in nil }
+        audit = AuditLog(store: database.audit, logger: logger)
     }
 
     /// Announces what was committed before. When Redis is away nobody waits for it: the feeds find it in the ledger.

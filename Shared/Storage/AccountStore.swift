@@ -133,9 +133,10 @@ public struct AccountStore: Sendable {
         try await database.query(
             """
             SELECT a.id, a.email, a.domain_id, a.quota_mb, COALESCE(u.bytes, 0) AS used_bytes,
-              COALESCE(u.messages, 0) AS messages, IF(d.status = 'suspended', 'suspended', a.status) AS status,
+              COALESCE(u.messages, 0) AS messages, IF(\(Self.isActive), 'active', 'suspended') AS status,
               a.display_name, a.last_login, a.created_at
-            FROM accounts a JOIN domains d ON d.id = a.domain_id LEFT JOIN mailbox_usage u ON u.username = a.email
+            FROM accounts a JOIN domains d ON d.id = a.domain_id JOIN customers c ON c.id = d.customer_id
+              LEFT JOIN mailbox_usage u ON u.username = a.email
             WHERE \(condition)
             """
         ).map { row in

@@ -1,6 +1,6 @@
 import FoundationEssentials
 import MariaDB
-public import MailModel
+import MailModel
 
 /// Who did what, and from where: appended to, never changed.
 public struct AuditStore: Sendable {

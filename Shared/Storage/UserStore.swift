@@ -45,7 +45,7 @@ public struct UserStore: Sendable {
 
     /// - Throws: `Failure` `invalid` for an unknown customer or a mailbox that is not the customer's, `conflict`
     ///   `user_exists` for a taken address.
-    public func create(_ draft: Draft) async throws -> User {
+    public func create(_ draft: Draft, by origin: AuditStore.Origin) async throws -> User {
         let now = Timestamp.now()
         let emails = draft.accounts.map(\.description)
         let id = try await database.transaction { tx in
@@ -63,18 +63,12 @@ public struct UserStore: Sendable {
             } catch let error as MariaDBError where error.isDuplicateKey {
                 throw Failure.conflict("user_exists", "A user with this address exists already.")
             }
-            for (index, email) in emails.enumerated() {
-                let linked = try tx.execute(
-                    """
-                    INSERT IGNORE INTO user_accounts (user_id, account_id)
-                    SELECT \(id), a.id FROM accounts a JOIN domains d ON d.id = a.domain_id
-                    WHERE a.email = \(email) AND d.customer_id = \(draft.customerID)
-                    """)
-                guard linked.affectedRows == 1 else {
-                    throw Failure.invalid(
-                        "accounts.\(index)", code: "unknown", "must name a mailbox of this customer, once")
-                }
-            }
+            try Self.link(emails, to: id, customerID: draft.customerID, in: tx)
+            try AuditStore.record(
+                origin.event(
+                    "user.created", target: draft.email.description, customerID: draft.customerID,
+                    detail: ["id": "\(id)", "role": draft.role.rawValue]),
+                in: tx)
             return id
         }
         return try await find(id, scope: .everything)
@@ -88,10 +82,15 @@ public struct UserStore: Sendable {
         return user
     }
 
-    public func list(_ page: PageRequest, scope: Scope) async throws -> Page<User> {
-        let visible = Self.visible(to: scope)
-        let users = try await list(where: visible + " ORDER BY u.id" + SQL.page(page))
-        let total = try await database.query("SELECT COUNT(*) AS n FROM users u WHERE \(visible)").first?.int("n")
+    /// - Parameter search: A part of the address; nil for all.
+    public func list(
+        _ page: PageRequest, customerID: Int64?, search: String?, scope: Scope
+    ) async throws -> Page<User> {
+        var condition = Self.visible(to: scope)
+        if let customerID { condition += " AND u.customer_id = \(customerID)" }
+        if let search { condition += " AND LOCATE(\(search.lowercased()), u.email) > 0" }
+        let users = try await list(where: condition + " ORDER BY u.id" + SQL.page(page))
+        let total = try await database.query("SELECT COUNT(*) AS n FROM users u WHERE \(condition)").first?.int("n")
         return Page(items: users, request: page, total: total ?? 0)
     }
 

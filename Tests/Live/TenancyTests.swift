@@ -225,4 +225,55 @@ import Testing
             try await reader.get("/api/v1/mail/domains/\(tenant.domainID)").status == 401
         }
     }
+
+    @Test func aLimitedServiceTokenReachesItsDomainsAndMailboxesAlone() async throws {
+        let neighbour = try await platform.newTenant()
+        let carol = try await neighbour.newMailbox("carol")
+        let foreign = Subject(
+            domain: neighbour.domainID, account: carol.id, customer: neighbour.customerID, email: carol.email)
+        let byDomain = try await limitedToken(["domains": [.string(tenant.domain)]])
+        let byAddress = try await limitedToken(["addresses": [.string(alice.email)]])
+        for route in Self.routes + Self.upheavals {
+            for (who, client) in [("by domain", byDomain), ("by address", byAddress)] {
+                let reply = try await route.call(client, foreign)
+                #expect([403, 404].contains(reply.status) && reply.isCleanProblem, "\(who): \(route) \(reply.text)")
+            }
+        }
+        try await expectUntouched(carol, neighbour)
+        for route in Self.routes where !route.path(own).hasPrefix("/api/v1/users") {
+            let reply = try await route.call(byDomain, own)
+            #expect((200..<300).contains(reply.status), "\(route) \(reply.text)")
+            if route.isWebmail {
+                #expect((200..<300).contains(try await route.call(byAddress, own).status), "\(route)")
+            }
+        }
+        for (path, body): (String, JSON) in [
+            ("/api/v1/service-tokens", ["name": "x", "scopes": ["*"]]), ("/api/v1/customers", ["name": "x"]),
+            ("/api/v1/mail/domains", ["domain": "x.test", "customer_id": .int(tenant.customerID)]),
+            (
+                "/api/v1/users",
+                [
+                    "customer_id": .int(tenant.customerID), "email": "x@people.test", "password": "a good password",
+                    "role": "admin",
+                ]
+            ),
+        ] { #expect(try await byDomain.post(path, body).status == 403, "\(path)") }
+        for path in ["/api/v1/users", "/api/v1/customers", "/api/v1/service-tokens", "/api/v1/auth/audit"] {
+            #expect(try await byDomain.get(path).status == 403, "\(path)")
+        }
+        let named = try await byDomain.get("/api/v1/mail/domains?per_page=200").json(200)["items"].items
+        #expect(named.compactMap { $0["domain"].string } == [tenant.domain])
+        let watched = try await byAddress.get("/api/v1/mail/watcher/status").json(200)["accounts"].items
+        #expect(watched.allSatisfy { $0["account"].string == alice.email })
+        let stream = "/api/v1/mail/events/stream?account=\(escaped(carol.email))"
+        #expect(try await byDomain.get(stream).status == 404)
+    }
+
+    private func limitedToken(_ limits: [String: JSON]) async throws -> Client {
+        let draft: [String: JSON] = ["name": .string(unique("limited")), "scopes": ["*"]]
+        let made = try await platform.hoster.post(
+            "/api/v1/service-tokens", .object(draft.merging(limits) { first, _ in first })
+        ).json(201)
+        return platform.stranger.with(.serviceToken(made["token"].string ?? ""))
+    }
 }

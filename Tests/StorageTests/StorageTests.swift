@@ -25,7 +25,7 @@ import Testing
     }
 
     private func tenant() async throws -> Tenant {
-        let customer = try await database.customers.create(name: "Tenant")
+        let customer = try await database.customers.create(name: "Tenant", by: .command)
         let domain = try await database.domains.create(
             DomainName(Self.unique() + ".test"), customerID: customer.id, dkimSelector: "mail", dkimPublicKey: "AAAA")
         let account = try await database.accounts.create(

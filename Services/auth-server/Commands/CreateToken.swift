@@ -28,8 +28,6 @@ struct CreateToken: AsyncParsableCommand {
         let made = try await database.serviceTokens.create(
             name: try DisplayName(name).text, hash: token.hash, scopes: scope,
             expiresAt: days.map { Timestamp.now() + Int64($0) * 86_400_000 })
-        try await database.audit.record(
-            .init(actor: "command", action: "service_token.created", target: made.name))
         await database.close()
         if json {
             try CommandOutput(isJSON: true).table(
