@@ -15,7 +15,7 @@ export STATE PORT_BASE BIN
 stack := deploy/local/stack
 swift_folders := Package.swift Shared Services Tests Bench
 python := deploy/local deploy/local/stack deploy/local/demo deploy/local/selftest scripts/check-imports scripts/check-docs \
-    Tests/Live/outside
+    Tests/Live/outside deploy/clients/xynap-token
 shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests .ci/run
 
 up: install build

@@ -129,10 +129,12 @@ let package = Package(
         module(
             "Platform",
             [
-                "MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", coreMetrics, nioLocks, logging,
+                "MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", coreMetrics, nioLocks,
+                logging,
             ]),
 
-        service("auth-server", "AuthServer", ["EventBus", argumentParser, crypto, httpClient, nioHTTP1, nioLocks, metrics]),
+        service(
+            "auth-server", "AuthServer", ["EventBus", argumentParser, crypto, httpClient, nioHTTP1, nioLocks, metrics]),
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
         service(
             "webmail-proxy", "WebmailProxy",

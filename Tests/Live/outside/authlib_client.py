@@ -1,8 +1,8 @@
 """Authlib, an OAuth2 library that is none of ours, against the platform: metadata, code with PKCE, refresh, token
 exchange, revocation, introspection and registration.
 
-Reads {"issuer", "introspection" (the URL inside), "credentials": [user, password], "redirect_uri"}; prints {"authorize":
-url}, reads one line with the redirect that the browser was sent to, and prints {"checks": [...], "token"}.
+Reads {"issuer", "introspection" (the URL inside), "credentials": [user, password], "redirect_uri"}; prints
+{"authorize": url}, reads one line with the redirect that the browser was sent to, and prints {"checks": [...]}.
 """
 
 import json

@@ -51,7 +51,8 @@ def browser() -> webdriver.Chrome:
 
 # Run by the driver, not by the page: what a person who cannot see, or not well, would miss.
 AUDIT = """
-const luminance = c => { const v = c.map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4 });
+const linear = x => x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4;
+const luminance = c => { const v = c.map(x => linear(x / 255));
   return .2126 * v[0] + .7152 * v[1] + .0722 * v[2] };
 const parse = c => (c.match(/[\\d.]+/g) || []).map(Number);
 const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
@@ -70,8 +71,9 @@ for (const e of document.querySelectorAll('h1,p,label,button,a,li,legend,input:n
   if (!e.offsetParent) continue;
   const a = luminance(parse(getComputedStyle(e).color)), b = luminance(ground(e));
   const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-  if (contrast < 4.5) faults.push('contrast ' + contrast.toFixed(1) + ': ' + e.tagName + ' ' + e.textContent.slice(0, 20));
-  if (['BUTTON', 'INPUT'].includes(e.tagName) && e.type != 'radio' && e.offsetHeight < 44) faults.push('small: ' + e.tagName) }
+  if (contrast < 4.5) faults.push(`contrast ${contrast.toFixed(1)}: ${e.tagName} ${e.textContent.slice(0, 20)}`);
+  const isTarget = ['BUTTON', 'INPUT'].includes(e.tagName) && e.type != 'radio';
+  if (isTarget && e.offsetHeight < 44) faults.push('small: ' + e.tagName) }
 return { faults, lang: document.documentElement.lang, heading: document.querySelector('h1')?.textContent,
   focus: document.activeElement?.name || '', ground: getComputedStyle(document.body).backgroundColor };
 """

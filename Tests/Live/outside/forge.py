@@ -1,8 +1,8 @@
 """Makes tokens an attacker, or time, would make: the claims of a good token changed, signed as asked, by openssl.
 
 Reads one JSON object: token (a good one), claims (to be changed), header (to be changed), sign: "key" (with the
-platform's own key, as somebody with the database and the master key in the file `key` could), "stranger" (a new key), "none" (no signature), "keep" (the old signature).
-Prints {"token"}.
+platform's own key, as somebody with the database and the master key in the file `key` could), "stranger" (a new key),
+"none" (no signature), "keep" (the old signature). Prints {"token"}.
 """
 
 import base64
