@@ -170,7 +170,7 @@ let package = Package(
 
         .executableTarget(
             name: "Bench",
-            dependencies: ["TestSupport"], path: "Bench", swiftSettings: strict),
+            dependencies: ["TestSupport", jwtKit], path: "Bench", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

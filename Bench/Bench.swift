@@ -6,7 +6,7 @@ import TestSupport
 /// Machines are noisy and their speed drifts: each row interleaves the two things it compares and shows the ratio of
 /// medians.
 @main struct Bench {
-    static func main() throws {
+    static func main() async throws {
         signal(SIGPIPE, SIG_IGN)
         let product = try Product(TestStack.load())
         try product.prepare()
@@ -14,6 +14,8 @@ import TestSupport
         results += try step("introspection") {
             try IntrospectionRows(product: product, rounds: 5, secondsPerRound: 2).run()
         }
+        note("tokens")
+        results += try await TokenRows(product: product, tokens: 1000).run()
         results += try step("webmail") { try WebmailRows(product: product, rounds: 300).run() }
         results += try step("delivery") { try DeliveryRows(product: product, rounds: 40).run() }
         results += try step("revocation") { try RevocationRows(product: product, rounds: 50).run() }
@@ -22,8 +24,12 @@ import TestSupport
     }
 
     private static func step(_ name: String, _ body: () throws -> [Result]) throws -> [Result] {
-        FileHandle.standardError.write(Data("measuring \(name) …\n".utf8))
+        note(name)
         return try body()
+    }
+
+    private static func note(_ name: String) {
+        FileHandle.standardError.write(Data("measuring \(name) …\n".utf8))
     }
 }
 

@@ -4,7 +4,12 @@ struct HTTPCall {
     private let request: [UInt8]
 
     init(port: Int, _ method: String, _ path: String, headers: [String: String], body: String = "") throws {
-        socket = try Socket(port: port)
+        self.init(on: try Socket(port: port), method, path, headers: headers, body: body)
+    }
+
+    /// On a connection that other calls use too, one after the other.
+    init(on socket: Socket, _ method: String, _ path: String, headers: [String: String], body: String = "") {
+        self.socket = socket
         var text = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         for (name, value) in headers { text += "\(name): \(value)\r\n" }
         if !body.isEmpty { text += "Content-Length: \(body.utf8.count)\r\n" }

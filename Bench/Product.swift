@@ -42,6 +42,28 @@ final class Product {
         return try JSONDecoder().decode(Answer.self, from: Data(try call())).access_token
     }
 
+    func keySet() throws -> String {
+        String(decoding: try HTTPCall(port: authPort, "GET", "/.well-known/jwks.json", headers: [:])(), as: UTF8.self)
+    }
+
+    /// As Dovecot asks, on a connection of its own unless there is one.
+    func introspection(of token: String, on socket: Socket? = nil) throws -> HTTPCall {
+        HTTPCall(
+            on: try socket ?? Socket(port: authPort), "POST", "/api/v1/auth/token/introspect",
+            headers: [
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Authorization": "Basic \(Base64.encode(Array(introspectionCredentials.utf8)))",
+            ], body: "token=\(token)")
+    }
+
+    /// What a service has used of the processors since it started, in hundredths of a second exactly.
+    func processorSeconds(of service: String) throws -> Double {
+        let pid = try String(contentsOfFile: "\(pidsFolder)/\(service)", encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let fields = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).split(separator: " ")
+        return (Double(fields[13]) ?? 0) / 100 + (Double(fields[14]) ?? 0) / 100
+    }
+
     /// Fills the INBOX, which is selected on the connection.
     /// - Returns: How many messages it holds.
     func fill(atLeast count: Int, over imap: BareIMAP) throws -> Int {
