@@ -82,10 +82,19 @@ public final class SettingsReader {
         }
     }
 
-    /// A length of time: `250ms`, `10s`, `5m`, `1h`; a bare number is seconds.
-    public func duration(_ key: String, default fallback: Duration, _ meaning: String) -> Duration {
+    /// A length of time, within a range if there is one: `250ms`, `10s`, `5m`, `1h`; a bare number is seconds.
+    public func duration(
+        _ key: String, default fallback: Duration, in range: ClosedRange<Duration>? = nil, _ meaning: String
+    ) -> Duration {
         guard let text = value(key, fallback: DurationText.format(fallback), meaning) else { return fallback }
-        return DurationText.parse(text) ?? refuse(key, "must be a time like 250ms, 10s, 5m or 1h", fallback)
+        guard let duration = DurationText.parse(text) else {
+            return refuse(key, "must be a time like 250ms, 10s, 5m or 1h", fallback)
+        }
+        if let range, !range.contains(duration) {
+            let least = DurationText.format(range.lowerBound), most = DurationText.format(range.upperBound)
+            return refuse(key, "must be a time from \(least) to \(most)", fallback)
+        }
+        return duration
     }
 
     /// Texts separated by commas, or a YAML list.

@@ -35,6 +35,16 @@ import Testing
         #expect(read.faults.last?.contains("XYNAP_DATABASE_PASSWORD or XYNAP_DATABASE_PASSWORD_FILE") == true)
     }
 
+    @Test func aTimeOutOfItsRangeIsAFault() async throws {
+        let read = try await reader(["XYNAP_LONG": "24h", "XYNAP_SHORT": "500ms", "XYNAP_MOST": "1h"])
+        for key in ["long", "short"] {
+            #expect(read.duration(key, default: .seconds(60), in: .seconds(1) ... .seconds(3600), "T") == .seconds(60))
+        }
+        #expect(
+            read.duration("most", default: .seconds(60), in: .seconds(1) ... .seconds(3600), "T") == .seconds(3600))
+        #expect(read.faults.count == 2 && read.faults[0].contains("from 1s to 1h"), "\(read.faults)")
+    }
+
     @Test func secretsComeFromFilesAndAreMasked() async throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "secret-\(UInt64.random(in: 0 ... .max))")
         try Data("hunter2\n".utf8).write(to: path)
