@@ -18,6 +18,8 @@ public final class KeySet: Sendable, Service {
         var headers: [String: JWTKeyCollection] = [:]
         var loaded = false
         var lastAttempt: ContinuousClock.Instant?
+        /// The loading under way, which all who want one wait for.
+        var loading: Task<Bool, Never>?
     }
 
     /// Clocks of other machines may be off by this much: seconds.
@@ -131,21 +133,31 @@ public final class KeySet: Sendable, Service {
     }
 
     /// Asks the issuer for a key that is not known, unless it was asked a moment ago.
-    private func fetchIfDue() async -> Bool {
-        guard load != nil else { return false }
-        let due = keys.withLockedValue { keys in
-            keys.lastAttempt.map { $0.duration(to: .now) >= Self.retryInterval } ?? true
-        }
-        guard due else { return false }
-        return await refresh()
-    }
+    private func fetchIfDue() async -> Bool { await loading(after: Self.retryInterval)?.value ?? false }
 
-    /// Loads the keys now.
+    /// Loads the keys now, or waits for the loading that is under way.
     ///
     /// - Returns: Whether that succeeded; otherwise the last ones stay in use.
-    @discardableResult public func refresh() async -> Bool {
-        guard let load else { return false }
-        keys.withLockedValue { $0.lastAttempt = .now }
+    @discardableResult public func refresh() async -> Bool { await loading(after: .zero)?.value ?? false }
+
+    /// The loading under way, or a new one; nil when the last one began less than `pause` ago.
+    private func loading(after pause: Duration) -> Task<Bool, Never>? {
+        guard let load else { return nil }
+        return keys.withLockedValue { keys in
+            if let loading = keys.loading { return loading }
+            if let last = keys.lastAttempt, last.duration(to: .now) < pause { return nil }
+            keys.lastAttempt = .now
+            let loading = Task {
+                let isLoaded = await self.reload(load)
+                self.keys.withLockedValue { $0.loading = nil }
+                return isLoaded
+            }
+            keys.loading = loading
+            return loading
+        }
+    }
+
+    private func reload(_ load: @Sendable () async throws -> String) async -> Bool {
         do {
             let verifiers = try await JWKDocument.verifiers(of: Array(try await load().utf8))
             keys.withLockedValue {

@@ -90,6 +90,38 @@ import Testing
         }
     }
 
+    /// A new key is published and then signs: between, everybody has both.
+    @Test func aKeyVerifiesBeforeItSigns() async throws {
+        let pems = try [SigningKeys.newKey().pem, SigningKeys.newKey().pem]
+        let order = NIOLockedValueBox(pems)
+        let keys = SigningKeys(issuer: Self.issuer) { order.withLockedValue { $0 } }
+        #expect(await keys.keySet.refresh())
+        let remote = try await KeySet(jwks: keys.jwks(), issuer: Self.issuer)
+        let old = try keys.kid()
+        order.withLockedValue { $0.reverse() }
+        #expect(await keys.keySet.refresh())
+        #expect(try keys.kid() != old)
+        #expect(try await !isRefused(remote, keys.sign(access())))
+    }
+
+    /// Many tokens of an unknown key ask for it once, and none is refused while the answer is on its way.
+    @Test func allWaitForTheLoadingThatIsUnderWay() async throws {
+        let keys = try await newKeys()
+        let jwks = try keys.jwks(), token = try await keys.sign(access())
+        let loads = NIOLockedValueBox(0)
+        let set = KeySet(issuer: Self.issuer, refreshedEvery: .seconds(300)) {
+            loads.withLockedValue { $0 += 1 }
+            try await Task.sleep(for: .milliseconds(50))
+            return jwks
+        }
+        let refused = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<20 { group.addTask { await isRefused(set, token) } }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(refused == 0)
+        #expect(loads.withLockedValue { $0 } == 1)
+    }
+
     @Test func earlierKeysStillVerify() async throws {
         let pems = try [SigningKeys.newKey().pem, SigningKeys.newKey().pem]
         let old = try await keys([pems[0]])
