@@ -9,8 +9,8 @@ public import ServiceLifecycle
 /// The same revocation may be applied more than once. Needs the bus to run as well; without Redis it still reads.
 public struct RevocationFeed: Service {
     /// Ids are given out before transactions commit, so a smaller one may appear after a larger: what is younger than
-    /// this is read again.
-    private static let settlingTime: Int64 = 10_000
+    /// this is read again. The suspension of a large customer takes a while.
+    static let settlingTime: Int64 = 60_000
 
     private let bus: EventBus
     private let interval: Duration

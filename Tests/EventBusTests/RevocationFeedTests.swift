@@ -15,8 +15,9 @@ import Testing
         func apply(_ revocations: [Revocation]) { known.formUnion(revocations.map(\.id)) }
     }
 
-    private static func revocation(_ id: Int64) -> Revocation {
-        Revocation(id: id, at: Timestamp.now(), kind: .account, value: "a@example.test", notBefore: Timestamp.now())
+    private static func revocation(_ id: Int64, age: Int64 = 0) -> Revocation {
+        Revocation(
+            id: id, at: Timestamp.now() - age, kind: .account, value: "a@example.test", notBefore: Timestamp.now())
     }
 
     @Test func heardAnnouncedOrNot() async throws {
@@ -46,6 +47,12 @@ import Testing
                 // Never announced, and with a smaller id than one that is known.
                 await ledger.add(Self.revocation(3))
                 await ledger.add(Self.revocation(2))
+                // One that its transaction held back for half a minute, beside a later one that is known that long.
+                await ledger.add(Self.revocation(12, age: 30_000))
+                #expect(try await knows(12, within: .seconds(5)))
+                try await Task.sleep(for: .milliseconds(600))
+                await ledger.add(Self.revocation(11, age: 30_000))
+                #expect(try await knows(11, within: .seconds(5)))
                 #expect(try await knows(2, within: .seconds(5)))
                 #expect(try await knows(3, within: .seconds(5)))
                 tasks.cancelAll()
