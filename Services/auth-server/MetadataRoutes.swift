@@ -21,7 +21,7 @@ struct MetadataRoutes: Sendable {
         }
     }
 
-    /// RFC 8414 §2
+    /// RFC 8414 §2. Introspection is for the mail servers inside, and not to be reached at the issuer's address.
     private struct Metadata: Encodable {
         let issuer: String
         let authorization_endpoint: String
@@ -29,7 +29,6 @@ struct MetadataRoutes: Sendable {
         let device_authorization_endpoint: String
         let registration_endpoint: String
         let revocation_endpoint: String
-        let introspection_endpoint: String
         let jwks_uri: String
         let response_types_supported = ["code"]
         let response_modes_supported = ["query"]
@@ -40,7 +39,6 @@ struct MetadataRoutes: Sendable {
         let code_challenge_methods_supported = ["S256"]
         let token_endpoint_auth_methods_supported = ["none"]
         let revocation_endpoint_auth_methods_supported = ["none"]
-        let introspection_endpoint_auth_methods_supported = ["client_secret_basic"]
         /// RFC 9207 §3
         let authorization_response_iss_parameter_supported = true
         let ui_locales_supported = ["en", "de"]
@@ -52,7 +50,6 @@ struct MetadataRoutes: Sendable {
             device_authorization_endpoint = issuer + "/oauth2/device"
             registration_endpoint = issuer + "/oauth2/register"
             revocation_endpoint = issuer + "/api/v1/auth/token/revoke"
-            introspection_endpoint = issuer + "/api/v1/auth/token/introspect"
             jwks_uri = issuer + "/.well-known/jwks.json"
         }
     }

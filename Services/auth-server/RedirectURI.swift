@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where a browser is sent back to: read strictly, since whoever can bend it gets the code (RFC 9700 §2.1, RFC 8252).
 struct RedirectURI: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
@@ -76,9 +78,15 @@ struct RedirectURI: Sendable, Equatable {
                 Int(port).map({ $0 <= 65_535 }) == true
             else { return nil }
         }
-        let isIPv6 = host.hasPrefix("[") && host.hasSuffix("]")
-        guard !host.isEmpty, isIPv6 || host.utf8.allSatisfy({ Self.isHostByte($0) }) else { return nil }
+        guard !host.isEmpty, isIPv6(host) || host.utf8.allSatisfy({ Self.isHostByte($0) }) else { return nil }
         return (host.lowercased(), String(port))
+    }
+
+    /// An address in brackets (RFC 3986 §3.2.2).
+    private static func isIPv6(_ host: Substring) -> Bool {
+        guard host.hasPrefix("["), host.hasSuffix("]"), host.utf8.count > 2 else { return false }
+        var address = in6_addr()
+        return inet_pton(AF_INET6, String(host.dropFirst().dropLast()), &address) == 1
     }
 
     /// RFC 3986 §2: unreserved, reserved and percent.

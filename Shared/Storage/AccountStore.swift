@@ -21,9 +21,11 @@ public struct AccountStore: Sendable {
         domainID: Int64, localPart: String, passwordHash: String, quotaMB: Int, displayName: String, scope: Scope
     ) async throws -> Account {
         let domain = try await database.domains.find(domainID, scope: scope)
-        // The local part names the folder that the mail is kept in.
-        guard !localPart.contains("/") else {
-            throw Failure.invalid("local_part", code: "invalid_local_part", "must not contain a slash")
+        // The local part names the folder that the mail is kept in, and Dovecot reads a login whose sessions are to end
+        // as a pattern.
+        guard !localPart.contains(where: { "/*?".contains($0) }) else {
+            throw Failure.invalid(
+                "local_part", code: "invalid_local_part", "must not contain a slash, an asterisk or a question mark")
         }
         let email = try EmailAddress(localPart: localPart, domain: try DomainName(domain.domain)).description
         do {

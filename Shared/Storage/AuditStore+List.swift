@@ -72,6 +72,10 @@ extension AuditStore {
 
         fileprivate var conditions: [SQL] {
             var conditions: [SQL] = []
+            // No words of ours; MariaDB would not compare them with one.
+            guard [actor, action].compactMap(\.self).allSatisfy({ $0.utf8.allSatisfy { $0 < 0x80 } }) else {
+                return ["FALSE"]
+            }
             if let actor { conditions.append("actor = \(actor)") }
             if let action {
                 conditions.append(

@@ -6,7 +6,8 @@ import Testing
     @Test(arguments: [
         ("https://app.example.com/callback?x=1", RedirectURI.Kind.https, "app.example.com"),
         ("http://127.0.0.1:51004/cb", .loopback, "127.0.0.1"), ("http://[::1]:9/", .loopback, "[::1]"),
-        ("http://localhost", .loopback, "localhost"), ("com.example.app:/oauth", .privateUse, "com.example.app"),
+        ("http://localhost", .loopback, "localhost"), ("https://[2001:db8::1]:8443/cb", .https, "[2001:db8::1]"),
+        ("com.example.app:/oauth", .privateUse, "com.example.app"),
     ]) func whatClientsMayUse(text: String, kind: RedirectURI.Kind, place: String) throws {
         let uri = try #require(RedirectURI(text))
         #expect(uri.kind == kind && uri.place == place)
@@ -19,7 +20,8 @@ import Testing
         "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "myapp:/callback", "vbscript.x:code",
         "https://example.com/../x", "http://127.0.0.1:99999/", "http://127.0.0.1:0/", "http://127.0.0.1:80:80/",
         "https://exämple.com/", "https://example.com/\u{0}", "https://example.com/\r\nSet-Cookie: a=b",
-        "http://localhost.evil.example/", "http://2130706433/", "http://0x7f.1/",
+        "http://localhost.evil.example/", "http://2130706433/", "http://0x7f.1/", "https://[]/", "https://[x]/",
+        "https://[evil.example]/", "https://[::1]x/", "https://[::1/", "https://[v1.x]/", "https://[::1%25eth0]/",
     ]) func whatNobodyIsSentTo(text: String) { #expect(RedirectURI(text) == nil) }
 
     @Test func onlyThePortOfALoopbackMayDiffer() throws {
