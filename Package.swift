@@ -164,7 +164,7 @@ let package = Package(
         tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
         tests("WebmailProxyTests", ["WebmailProxy", "IMAP", "MIME", "MailModel", hummingbirdCore]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
-        tests("AuthServerTests", ["AuthServer", "Credentials", "EventBus", "MailModel"]),
+        tests("AuthServerTests", ["AuthServer", "Credentials", "EventBus", "HTTPService", "MailModel"]),
         tests("AdminAPITests", ["AdminAPI", "MailModel"]),
         tests("MailWatcherTests", ["MailWatcher", "Credentials", "IMAP", "MailModel", nioCore]),
 

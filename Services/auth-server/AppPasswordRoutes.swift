@@ -9,6 +9,7 @@ import Storage
 struct AppPasswordRoutes: Sendable {
     let platform: Platform
     let revoker: Revoker
+    let passwordLogin: PasswordLogin
 
     /// How many a mailbox may have.
     private static let limit = 50
@@ -22,6 +23,10 @@ struct AppPasswordRoutes: Sendable {
 
     private struct Body: Decodable {
         let name: String
+        /// Of the person who asks, with the code of its second factor where that is on: what is made outlives the access
+        /// token. A service token has none.
+        var password: String?
+        var code: String?
         var email: String?
         /// `imap`, `smtp` or both; both when left out.
         var scope: String?
@@ -54,11 +59,12 @@ struct AppPasswordRoutes: Sendable {
             throw Failure.invalid("scope", code: "invalid_scope", "must be imap, smtp, or both with a space between")
         }
         let expiresAt = try body.expires_at.map { try Timestamp.future($0, field: "expires_at") }
+        let email = try mailbox(body.email, of: context.caller), name = try DisplayName(body.name).text
+        try await prove(body, context)
         let secret = OpaqueToken(new: .app)
         let made = try await platform.database.appPasswords.create(
-            email: try mailbox(body.email, of: context.caller), name: try DisplayName(body.name).text,
-            hash: secret.hash, allows: scope.text, expiresAt: expiresAt, limit: Self.limit,
-            scope: context.caller.scope)
+            email: email, name: name, hash: secret.hash, allows: scope.text, expiresAt: expiresAt, limit: Self.limit,
+            by: context.caller.actor, scope: context.caller.scope)
         try await record("app_password.created", made, context)
         return try .json(
             New(
@@ -76,6 +82,18 @@ struct AppPasswordRoutes: Sendable {
         try await revoker.revoke(.jti, AppPasswordStore.jti(found.id), mailboxes: [found.email])
         try await record("app_password.deleted", found, context)
         return .noContent
+    }
+
+    /// - Throws: `Failure`: `invalid` without the password; `unauthorized` when it is wrong, or `totp_required`.
+    private func prove(_ body: Body, _ context: CallerContext) async throws {
+        guard case .person(let person) = context.caller else { return }
+        guard let password = body.password else {
+            throw Failure.invalid("password", code: "required", "must be the password of your login")
+        }
+        if body.code == nil, try await passwordLogin.secondFactor.isOn(for: person.subject) {
+            throw Failure(.unauthorized, code: "totp_required", "Send the code of the authenticator app too, as code.")
+        }
+        try await passwordLogin.prove(person, password: password, code: body.code, context)
     }
 
     private func mailbox(_ wanted: String?, of caller: Caller) throws -> String {

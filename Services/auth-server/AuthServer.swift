@@ -31,7 +31,7 @@ import Storage
             keys: keys, issuer: settings.platform.issuer, sessions: database.sessions,
             mailTokens: database.mailTokens,
             accessLifetime: settings.accessLifetime, mailLifetime: settings.mailLifetime,
-            refreshLifetime: settings.refreshLifetime)
+            refreshLifetime: settings.refreshLifetime, refreshRetryWindow: settings.refreshRetryWindow)
         let introspector = Introspector(
             keys: keys.keySet, revocations: platform.revocations, database: database, logger: service.logger)
 
@@ -40,7 +40,8 @@ import Storage
             platform: platform, passwords: passwords, secondFactor: secondFactor,
             throttle: LoginThrottle(bus: platform.bus))
         let revoker = Revoker(platform: platform)
-        let mailTokens = MailTokens(platform: platform, issuer: issuer)
+        let rates = RateBound(bus: platform.bus)
+        let mailTokens = MailTokens(platform: platform, issuer: issuer, rates: rates)
 
         service.readiness.add("signing keys") { keys.keySet.isLoaded ? .ok : .down }
         service.run(ender)
@@ -57,17 +58,17 @@ import Storage
             issuerName: settings.platform.issuer
         ).add(to: service.router)
         SessionRoutes(platform: platform, revoker: revoker).add(to: service.router)
-        AppPasswordRoutes(platform: platform, revoker: revoker).add(to: service.router)
+        AppPasswordRoutes(platform: platform, revoker: revoker, passwordLogin: passwordLogin).add(to: service.router)
         MailTokenRoutes(platform: platform, mailTokens: mailTokens).add(to: service.router)
         OAuthTokenRoutes(
             platform: platform, issuer: issuer, mailTokens: mailTokens, passwordLogin: passwordLogin, revoker: revoker
         ).add(to: service.router)
         SignInPages(
             platform: platform, passwordLogin: passwordLogin, secondFactor: secondFactor, mailTokens: mailTokens,
-            seal: PageSeal(box: box), issuer: settings.platform.issuer, brand: settings.brand
+            rates: rates, seal: PageSeal(box: box), issuer: settings.platform.issuer, brand: settings.brand
         ).add(to: service.router)
         DeviceAuthorization(platform: platform, issuer: settings.platform.issuer).add(to: service.router)
-        ClientRegistration(platform: platform).add(to: service.router)
+        ClientRegistration(platform: platform, rates: rates).add(to: service.router)
         IntrospectionRoutes(
             platform: platform, introspector: introspector,
             credential: BasicCredential(settings.introspectionCredentials)

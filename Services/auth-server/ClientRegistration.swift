@@ -12,8 +12,9 @@ import Storage
 /// Dynamic registration of public clients (RFC 7591).
 struct ClientRegistration: Sendable {
     let platform: Platform
+    let rates: RateBound
 
-    /// Registrations of one address within an hour.
+    /// Registrations of one network within an hour.
     private static let hourlyLimit = 20
     /// Clients that registered by themselves, in all.
     private static let totalLimit = 10_000
@@ -66,9 +67,9 @@ struct ClientRegistration: Sendable {
             try await platform.database.oauthClients.register(
                 client, from: context.clientAddress, limit: Self.totalLimit)
         else { throw Self.full }
-        try await platform.database.audit.record(
+        await platform.audit.record(
             .init(
-                actor: "anonymous", action: "oauth.client_registered", target: client.clientID,
+                actor: AuditStore.anonymous, action: "oauth.client_registered", target: client.clientID,
                 ip: context.clientAddress, requestID: context.requestID))
         let answer = Answer(
             client_id: client.clientID, client_id_issued_at: Timestamp.now() / 1000, client_name: client.name,
@@ -81,13 +82,9 @@ struct ClientRegistration: Sendable {
         .tooManyRequests, code: "too_many_registrations", "Too many clients were registered; try again later.",
         retryAfter: .seconds(3600))
 
-    /// While Redis is away only the total is bounded.
     private func bound(_ address: String) async throws {
-        let count: Int
-        do { count = try await platform.bus.count("oauth.register.\(address)", within: .seconds(3600)) } catch {
-            return
-        }
-        guard count <= Self.hourlyLimit else { throw Self.full }
+        let name = "oauth.register.\(ClientNetwork(of: address).text)"
+        guard await rates.admits(name, upTo: Self.hourlyLimit, within: .seconds(3600)) else { throw Self.full }
     }
 
     private static func checkedGrants(_ metadata: Metadata) throws -> (grants: [String], scope: MailScope) {

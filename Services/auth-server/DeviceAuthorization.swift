@@ -13,7 +13,7 @@ struct DeviceAuthorization: Sendable {
     /// Seconds.
     private static let lifetime: Int64 = 600
     private static let interval = 5
-    /// How many requests of one address may wait at once.
+    /// How many requests of one network may wait at once.
     private static let limit = 20
 
     func add(to router: ServiceRouter) {
@@ -44,7 +44,8 @@ struct DeviceAuthorization: Sendable {
         for _ in 0..<3 {
             let request = DeviceRequest(
                 userCode: UserCode.new().letters, clientID: client.clientID, scope: scope.text,
-                ip: context.clientAddress, createdAt: now)
+                ip: context.clientAddress,
+                network: ClientNetwork(of: context.clientAddress).text, createdAt: now)
             let isKept = try await platform.database.deviceCodes.keep(
                 request, hash: code.hash, interval: Self.interval, expiresAt: now + Self.lifetime * 1000,
                 limit: Self.limit)

@@ -22,6 +22,7 @@ struct IntrospectionRoutes: Sendable {
     /// What Dovecot asks again: answered from memory, or not here.
     private func known(_ request: PromptRequest) -> ByteBuffer? {
         guard credential.matches(authorization: request.headers.first(name: "authorization")),
+            request.headers.first(name: "x-service-token") == nil,
             let token = request.formField("token"), !token.isEmpty
         else { return nil }
         return introspector.known(
@@ -66,7 +67,9 @@ extension Introspector.Login {
         switch service {
         case "imap", "pop3", "sieve", "managesieve": wanted = .imap
         case "smtp", "submission": wanted = .smtp
-        default: wanted = []
+        case nil, "": wanted = []
+        // Not one that a mail token is for.
+        default: wanted = .nothing
         }
         ip = remote.flatMap { remote in
             remote.lastIndex(of: ":").map { String(remote[..<$0].prefix(45)) }

@@ -68,9 +68,10 @@ struct Introspector: Sendable {
         guard known.checkedAt > now - Self.freshness, known.expiresAt > now else { return nil }
         switch known.credential {
         case .token(let claims): guard !revocations.isRevoked(claims) else { return nil }
-        case .appPassword(let id, let email):
+        case .appPassword(let id, let email, let creator):
             guard !revocations.isRevoked(jti: AppPasswordStore.jti(id)),
-                !revocations.isRevoked(account: email, since: known.checkedAt)
+                !revocations.isRevoked(.account, email, since: known.checkedAt),
+                creator.map({ !revocations.isRevoked(.user, $0, since: known.checkedAt) }) ?? true
             else { return nil }
         }
         guard known.scope.isSuperset(of: login.wanted) else { return nil }
@@ -106,7 +107,8 @@ struct Introspector: Sendable {
         // Dovecot wants an end, and asks again at the next login.
         let expiresAt = found.expiresAt ?? now + 86_400_000
         return .init(
-            credential: .appPassword(id: found.id, email: found.email), scope: scope, checkedAt: now,
+            credential: .appPassword(id: found.id, email: found.email, creator: found.createdBy), scope: scope,
+            checkedAt: now,
             expiresAt: expiresAt, answer: Self.answer(found, expiresAt: expiresAt))
     }
 

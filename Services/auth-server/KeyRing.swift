@@ -24,6 +24,9 @@ struct KeyRing: Sendable {
     private static let purpose = "signing key"
     /// Added to a token's life: a replica may sign with the old key until it hears of the new one, and clocks differ.
     private static let margin: Int64 = 120_000
+    /// A new key is published for so long before it signs: whoever verifies asks for the keys every five minutes, and
+    /// may have an answer that was kept as long (`MetadataRoutes`).
+    static let publication = Duration.seconds(720)
 
     /// The private keys in PEM, the one that signs first; the first key is made here, and one too old replaced.
     ///
@@ -31,28 +34,36 @@ struct KeyRing: Sendable {
     func load() async throws -> [String] {
         let now = Timestamp.now()
         var keys = try await database.signingKeys.all()
-        let isDue = keys.first.map { $0.createdAt < now - longestUse.milliseconds } ?? true
+        let isDue = keys.map(\.createdAt).max().map { $0 < now - longestUse.milliseconds } ?? true
         let pems = try opened(keys)
         guard isDue else { return pems }
-        try await rotate(ifOlderThan: keys.isEmpty ? 1 : now - longestUse.milliseconds)
+        // Of the first one nobody can have another answer.
+        try await rotate(
+            ifOlderThan: keys.isEmpty ? 1 : now - longestUse.milliseconds,
+            publishedFor: keys.isEmpty ? .zero : Self.publication)
         try await database.signingKeys.purge(retiredBefore: now - longestToken.milliseconds - Self.margin)
         keys = try await database.signingKeys.all()
         return try opened(keys)
     }
 
-    /// Makes a new key sign; the old one goes on verifying until its last token is dead.
+    /// Makes a new key, which is published at once and signs after a while; the old one signs until then, and goes on
+    /// verifying until its last token is dead.
     ///
-    /// - Parameter horizon: Only if the present one is older, in milliseconds since 1970.
+    /// - Parameters:
+    ///   - horizon: Only if the newest one is older, in milliseconds since 1970.
+    ///   - publication: How long it is published before it signs.
     /// - Returns: The id of the new key; nil when there is none.
     @discardableResult func rotate(
-        ifOlderThan horizon: Int64, by actor: String = "system"
+        ifOlderThan horizon: Int64, publishedFor publication: Duration, by actor: String = "system"
     ) async throws -> String? {
         let (pem, kid) = try SigningKeys.newKey()
+        let now = Timestamp.now()
         let key = SigningKeyStore.Key(
-            kid: kid, sealed: try box.seal(Array(pem.utf8), purpose: Self.purpose), createdAt: Timestamp.now())
+            kid: kid, sealed: try box.seal(Array(pem.utf8), purpose: Self.purpose), createdAt: now,
+            activeFrom: now + publication.milliseconds)
         guard try await database.signingKeys.rotate(to: key, ifOlderThan: horizon) else { return nil }
         try await database.audit.record(.init(actor: actor, action: "key.rotated", target: kid))
-        logger.notice("A new key signs", metadata: ["kid": "\(kid)"])
+        logger.notice("A new key was made", metadata: ["kid": "\(kid)", "signs_in": "\(publication)"])
         return kid
     }
 

@@ -66,18 +66,20 @@ struct LoginRoutes: Sendable {
             "The refresh token is not valid, was used or was revoked; log in again.")
         guard let token = OpaqueToken(body.refresh_token, kind: .refresh) else { throw invalid }
         let issuedAt = Timestamp.now()
-        switch try await issuer.rotate(token, clientID: nil, issuedAt: issuedAt) {
-        case .invalid: throw invalid
-        case .reused(let family):
-            try await revoker.end(family: family)
-            throw invalid
-        case .session(let session, let refreshToken):
+        let refreshed = try await issuer.refresh(token, clientID: nil, issuedAt: issuedAt) { session in
             guard let principal = try await passwordLogin.principal(subject: session.subject), principal.isActive else {
                 throw invalid
             }
-            let access = try await issuer.access(principal, family: session.family, issuedAt: issuedAt)
+            return (principal, try await issuer.access(principal, family: session.family, issuedAt: issuedAt))
+        }
+        switch refreshed {
+        case .invalid, .outOfScope: throw invalid
+        case .reused(let family):
+            try await revoker.end(family: family)
+            throw invalid
+        case .renewed((let principal, let access), let refreshToken):
             return try .json(
-                self.session(.init(accessToken: access, refreshToken: refreshToken), of: principal),
+                session(.init(accessToken: access, refreshToken: refreshToken), of: principal),
                 headers: [.cacheControl: "no-store"])
         }
     }

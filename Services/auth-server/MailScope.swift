@@ -5,6 +5,8 @@ struct MailScope: OptionSet, Sendable {
     static let imap = MailScope(rawValue: 1)
     static let smtp = MailScope(rawValue: 2)
     static let all: MailScope = [.imap, .smtp]
+    /// A service that no token opens.
+    static let nothing = MailScope(rawValue: 1 << 7)
 
     init(rawValue: Int) { self.rawValue = rawValue }
 

@@ -7,6 +7,10 @@ import Storage
 struct MailTokens: Sendable {
     let platform: Platform
     let issuer: TokenIssuer
+    let rates: RateBound
+
+    /// Mail tokens that one person may make in an hour: each can be revoked, which every service must remember.
+    private static let hourlyLimit = 1000
 
     /// A token for IMAP and SMTP.
     struct Issued: Sendable {
@@ -20,7 +24,7 @@ struct MailTokens: Sendable {
     /// A token for a mailbox that the caller may use: the one named, or the first active one of a person.
     ///
     /// - Throws: `Failure`: `forbidden` for a mailbox that is not the caller's, `conflict` `no_active_mailbox` when there
-    ///   is none, `invalid` when a service token names none.
+    ///   is none, `invalid` when a service token names none, `tooManyRequests`.
     func issue(for caller: Caller, email wanted: String?, scope: MailScope = .all) async throws -> Issued {
         let issuedAt = Timestamp.now()
         switch caller {
@@ -37,6 +41,13 @@ struct MailTokens: Sendable {
             return try await issue(
                 email, subject: "service:\(service.tokenID)", family: "", scope: scope, issuedAt: issuedAt)
         case .person(let person):
+            guard await rates.admits("mail_token.\(person.subject)", upTo: Self.hourlyLimit, within: .seconds(3600))
+            else {
+                throw Failure(
+                    .tooManyRequests, code: "too_many_mail_tokens",
+                    "Too many mail tokens were made; use one for its hour.",
+                    retryAfter: .seconds(600))
+            }
             let email = try await mailbox(of: person, wanted: wanted)
             return try await issue(
                 email, subject: person.subject, family: person.family, scope: scope, issuedAt: issuedAt)

@@ -83,9 +83,10 @@ struct OAuthTokenRoutes: Sendable {
             try await revoker.end(family: family)
             throw invalid
         case .redeemed(let grant):
-            return try await answer(
+            let issued = try await self.issued(
                 subject: grant.subject, mailbox: grant.mailbox, scope: MailScope(grant.scope) ?? .all,
-                client: client, family: opening.family, refreshToken: refreshToken, issuedAt: issuedAt)
+                client: client, family: opening.family, issuedAt: issuedAt)
+            return Answer(issued, refreshToken: refreshToken)
         }
     }
 
@@ -97,19 +98,24 @@ struct OAuthTokenRoutes: Sendable {
         guard let wanted = MailScope(try form["scope"] ?? "imap smtp") else { throw OAuthError.invalidScope }
         let isNarrowed = try form["scope"] != nil
         let issuedAt = Timestamp.now()
-        switch try await issuer.rotate(token, clientID: client.clientID, issuedAt: issuedAt) {
+        let refreshed = try await issuer.refresh(
+            token, clientID: client.clientID, scope: isNarrowed ? wanted : nil, issuedAt: issuedAt
+        ) { session in
+            let granted = MailScope(session.scope) ?? .all
+            guard let mailbox = session.mailbox else { throw OAuthError.invalidScope }
+            // Words beyond what was granted are not given, and the answer says so (RFC 6749 §3.3).
+            return try await self.issued(
+                subject: session.subject, mailbox: mailbox,
+                scope: isNarrowed ? granted.intersection(wanted) : granted, client: client, family: session.family,
+                issuedAt: issuedAt)
+        }
+        switch refreshed {
         case .invalid: throw invalid
+        case .outOfScope: throw OAuthError.invalidScope
         case .reused(let family):
             try await revoker.end(family: family)
             throw invalid
-        case .session(let session, let refreshToken):
-            let granted = MailScope(session.scope) ?? .all
-            // Words beyond what was granted are not given, and the answer says so (RFC 6749 §3.3).
-            let scope = isNarrowed ? granted.intersection(wanted) : granted
-            guard let mailbox = session.mailbox, !scope.isEmpty else { throw OAuthError.invalidScope }
-            return try await answer(
-                subject: session.subject, mailbox: mailbox, scope: scope, client: client, family: session.family,
-                refreshToken: refreshToken, issuedAt: issuedAt)
+        case .renewed(let issued, let refreshToken): return Answer(issued, refreshToken: refreshToken)
         }
     }
 
@@ -128,9 +134,10 @@ struct OAuthTokenRoutes: Sendable {
         case .expired: throw OAuthError("expired_token", "The device code has expired; ask for a new one.")
         case .unknown: throw OAuthError.invalidGrant("The device code is not valid or was used.")
         case .approved(let subject, let mailbox, let scope):
-            return try await answer(
+            let issued = try await self.issued(
                 subject: subject, mailbox: mailbox, scope: MailScope(scope) ?? .all, client: client,
-                family: opening.family, refreshToken: refreshToken, issuedAt: issuedAt)
+                family: opening.family, issuedAt: issuedAt)
+            return Answer(issued, refreshToken: refreshToken)
         }
     }
 
@@ -162,11 +169,10 @@ struct OAuthTokenRoutes: Sendable {
         }
     }
 
-    /// The answer for a session that was opened or continued; one that nothing can be given for is ended.
-    private func answer(
-        subject: String, mailbox: String, scope: MailScope, client: OAuthClient, family: String,
-        refreshToken: String, issuedAt: Int64
-    ) async throws -> Answer {
+    /// The token of a session that was opened or continues; one that nothing can be given for is ended.
+    private func issued(
+        subject: String, mailbox: String, scope: MailScope, client: OAuthClient, family: String, issuedAt: Int64
+    ) async throws -> MailTokens.Issued {
         guard let principal = try await passwordLogin.principal(subject: subject),
             let issued = try await mailTokens.issue(
                 for: principal, mailbox: mailbox, family: family, scope: scope, clientID: client.clientID,
@@ -176,7 +182,7 @@ struct OAuthTokenRoutes: Sendable {
             throw OAuthError.invalidGrant("The mailbox is not active or is not this person's any more.")
         }
         try await database.oauthClients.recordUse(client.clientID)
-        return Answer(issued, refreshToken: refreshToken)
+        return issued
     }
 
     private func client(_ form: OAuthParameters) async throws -> OAuthClient {

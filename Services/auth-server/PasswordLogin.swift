@@ -46,7 +46,10 @@ struct PasswordLogin: Sendable {
             Self.count("throttled")
             throw error
         }
-        guard let principal = try await principal(email: attempt.email, password: attempt.password) else {
+        let found = try await decided(counted) {
+            try await self.principal(email: attempt.email, password: attempt.password)
+        }
+        guard let principal = found else {
             await refused("wrong", attempt.email, nil, attempt.source, attempt.requestID)
             throw Failure(.unauthorized, code: "invalid_credentials", "The address or the password is wrong.")
         }
@@ -62,7 +65,8 @@ struct PasswordLogin: Sendable {
     func checkSecondFactor(_ code: String, of principal: Principal, source: String, requestID: String) async throws {
         let counted = LoginThrottle.Attempt(email: "totp:" + principal.subject, source: source)
         try await throttle.begin(counted)
-        guard let proof = try await secondFactor.verify(code, for: principal.subject) else {
+        let verified = try await decided(counted) { try await secondFactor.verify(code, for: principal.subject) }
+        guard let proof = verified else {
             await refused("totp", principal.email, principal, source, requestID)
             throw Failure(
                 .unauthorized, code: "totp_invalid", "The code is wrong or was used; wait for the next one.")
@@ -73,6 +77,24 @@ struct PasswordLogin: Sendable {
                 .init(
                     actor: principal.subject, customerID: principal.customerID, action: "recovery_code.used",
                     target: principal.email, ip: source, requestID: requestID))
+        }
+    }
+
+    /// A stolen access token is not enough to change how its owner logs in: the password too, and where a code is wanted
+    /// that as well.
+    ///
+    /// - Parameter code: nil where the call asks for none; it counts only while the second factor is on.
+    /// - Throws: As `checkPassword` and `checkSecondFactor`.
+    func prove(_ person: Caller.Person, password: String, code: String?, _ context: CallerContext) async throws {
+        let principal = try await checkPassword(
+            .init(
+                email: person.email, password: password, source: context.clientAddress, requestID: context.requestID))
+        guard principal.subject == person.subject else {
+            throw Failure(.unauthorized, code: "invalid_credentials", "The password is wrong.")
+        }
+        if let code, try await secondFactor.isOn(for: person.subject) {
+            try await checkSecondFactor(
+                code, of: principal, source: context.clientAddress, requestID: context.requestID)
         }
     }
 
@@ -114,6 +136,18 @@ struct PasswordLogin: Sendable {
         }
         for _ in hashed..<2 { try await passwords.verifyDummy(password) }
         return nil
+    }
+
+    /// An attempt that we could not decide, for want of a database or of time, is no failed one.
+    private func decided<Answer>(
+        _ attempt: LoginThrottle.Attempt, _ decide: () async throws -> Answer
+    ) async throws -> Answer {
+        do { return try await decide() } catch let failure as Failure
+            where failure.kind == .unavailable || failure.kind == .timeout
+        {
+            await throttle.undecided(attempt)
+            throw failure
+        }
     }
 
     private func refused(

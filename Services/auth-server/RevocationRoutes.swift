@@ -34,9 +34,9 @@ struct RevocationRoutes: Sendable {
             throw OAuthError("unsupported_token_type", "Service tokens are deleted at /api/v1/service-tokens.")
         }
         if let ended = try await end(text) {
-            try await platform.database.audit.record(
+            await platform.audit.record(
                 .init(
-                    actor: "anonymous", action: "token.revoked", target: ended.value,
+                    actor: AuditStore.anonymous, action: "token.revoked", target: ended.value,
                     detail: #"{"kind":"\#(ended.kind.rawValue)"}"#, ip: context.clientAddress,
                     requestID: context.requestID))
         }
@@ -48,25 +48,33 @@ struct RevocationRoutes: Sendable {
         let database = platform.database
         if let refresh = OpaqueToken(text, kind: .refresh) {
             guard let family = try await database.sessions.family(ofRefreshToken: refresh.hash) else { return nil }
-            return try await revoker.end(family: family)
+            return Self.news(try await revoker.end(family: family))
         }
         if let app = OpaqueToken(text, kind: .app) {
             guard let found = try await database.appPasswords.login(hash: app.hash) else { return nil }
             try await database.appPasswords.delete(found.id)
-            return try await revoker.revoke(.jti, AppPasswordStore.jti(found.id), mailboxes: [found.email])
+            return Self.news(
+                try await revoker.revoke(.jti, AppPasswordStore.jti(found.id), mailboxes: [found.email]))
         }
         do {
             let claims = try await platform.keys.verifyAny(text)
-            return try await revoker.revoke(
-                .jti, claims.jti, mailboxes: claims.type == .mailAccess ? [claims.email] : [])
+            // What its own end reached already is not reached again.
+            guard !platform.revocations.isRevoked(claims) else { return nil }
+            return Self.news(
+                try await revoker.revoke(
+                    .jti, claims.jti, mailboxes: claims.type == .mailAccess ? [claims.email] : []))
         } catch let failure as Failure where failure.kind == .unauthorized { return nil }
+    }
+
+    private static func news(_ made: (revocation: Revocation, isNew: Bool)) -> Revocation? {
+        made.isNew ? made.revocation : nil
     }
 
     /// Everything issued before now to a mailbox, a user, or one token. A person may end its own.
     @Sendable private func revoke(_ request: Request, _ context: CallerContext) async throws -> Response {
         let body: Body = try await request.decode()
         let (kind, value) = try await target(of: body, caller: context.caller)
-        let revocation = try await revoker.revoke(kind, value)
+        let revocation = try await revoker.revoke(kind, value).revocation
         try await platform.database.audit.record(
             .init(
                 actor: context.caller.actor, customerID: context.caller.customerID, action: "token.revoked",
@@ -93,7 +101,7 @@ struct RevocationRoutes: Sendable {
             try caller.requireAdmin("auth:revoke")
             // Whose token it is the id does not tell, so it is not for customers.
             guard caller.scope == .everything else { throw Failure.notFound("This token") }
-            guard (1...64).contains(jti.utf8.count) else {
+            guard (1...64).contains(jti.utf8.count), jti.utf8.allSatisfy({ $0 < 0x80 }) else {
                 throw Failure.invalid("jti", code: "invalid", "must be the jti of a token")
             }
             return (.jti, jti)

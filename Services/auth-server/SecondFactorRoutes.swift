@@ -60,7 +60,7 @@ struct SecondFactorRoutes: Sendable {
     @Sendable private func begin(_ request: Request, _ context: CallerContext) async throws -> Response {
         let person = try context.person()
         let body: Password = try await request.decode()
-        try await prove(person, password: body.password, context)
+        try await passwordLogin.prove(person, password: body.password, code: nil, context)
         guard let totp = try await secondFactor.begin(for: person.subject) else {
             throw Failure.conflict("totp_enabled", "The second factor is on already; turn it off first.")
         }
@@ -83,7 +83,7 @@ struct SecondFactorRoutes: Sendable {
     @Sendable private func renew(_ request: Request, _ context: CallerContext) async throws -> Response {
         let person = try context.person()
         let body: Proof = try await request.decode()
-        try await prove(person, password: body.password, code: body.code, context)
+        try await passwordLogin.prove(person, password: body.password, code: body.code, context)
         let codes = try await secondFactor.renewRecoveryCodes(for: person.subject)
         try await record("totp.recovery_codes_renewed", person, context)
         return try .json(RecoveryCodes(recovery_codes: codes), headers: [.cacheControl: "no-store"])
@@ -92,26 +92,10 @@ struct SecondFactorRoutes: Sendable {
     @Sendable private func remove(_ request: Request, _ context: CallerContext) async throws -> Response {
         let person = try context.person()
         let body: Proof = try await request.decode()
-        try await prove(person, password: body.password, code: body.code, context)
+        try await passwordLogin.prove(person, password: body.password, code: body.code, context)
         try await platform.database.secondFactors.remove(person.subject)
         try await record("totp.disabled", person, context)
         return .noContent
-    }
-
-    /// A stolen access token is not enough to change how its owner logs in.
-    private func prove(
-        _ person: Caller.Person, password: String, code: String? = nil, _ context: CallerContext
-    ) async throws {
-        let principal = try await passwordLogin.checkPassword(
-            .init(
-                email: person.email, password: password, source: context.clientAddress, requestID: context.requestID))
-        guard principal.subject == person.subject else {
-            throw Failure(.unauthorized, code: "invalid_credentials", "The password is wrong.")
-        }
-        if let code, try await secondFactor.isOn(for: person.subject) {
-            try await passwordLogin.checkSecondFactor(
-                code, of: principal, source: context.clientAddress, requestID: context.requestID)
-        }
     }
 
     private func record(_ action: String, _ person: Caller.Person, _ context: CallerContext) async throws {

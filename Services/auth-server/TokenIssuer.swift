@@ -45,6 +45,8 @@ struct TokenIssuer: Sendable {
     let accessLifetime: Duration
     let mailLifetime: Duration
     let refreshLifetime: Duration
+    /// For how long a refresh token may be shown once more, its answer having been lost.
+    let refreshRetryWindow: Duration
 
     /// What a login or a refresh hands out.
     struct Pair: Sendable {
@@ -52,11 +54,13 @@ struct TokenIssuer: Sendable {
         let refreshToken: String
     }
 
-    /// What a rotated refresh token was exchanged for.
-    enum Refreshed: Sendable {
-        case session(SessionStore.Rotated, refreshToken: String)
+    /// What a refresh token was exchanged for.
+    enum Refreshed<Answer: Sendable>: Sendable {
+        case renewed(Answer, refreshToken: String)
         /// The token had been used before: the family must be revoked.
         case reused(family: String)
+        /// Nothing of what was wanted had been granted.
+        case outOfScope
         case invalid
     }
 
@@ -78,16 +82,32 @@ struct TokenIssuer: Sendable {
             refreshToken: refreshToken)
     }
 
-    /// Uses a refresh token up (RFC 9700 §4.14.2).
-    /// - Parameter clientID: The OAuth client that shows it; nil for a login by the API.
-    func rotate(_ token: OpaqueToken, clientID: String?, issuedAt: Int64) async throws -> Refreshed {
-        let successor = OpaqueToken(new: .refresh)
-        let outcome = try await sessions.rotate(
-            token.hash, to: successor.hash, clientID: clientID, expiresAt: refreshExpiry(issuedAt))
-        return switch outcome {
-        case .rotated(let session): .session(session, refreshToken: successor.text)
+    /// Uses a refresh token up (RFC 9700 §4.14.2), last of all: what the answer needs is made before, so that a client
+    /// which is told of a fault still has a token that counts.
+    ///
+    /// - Parameters:
+    ///   - clientID: The OAuth client that shows it; nil for a login by the API.
+    ///   - scope: What it is to do; nil for all that was granted.
+    ///   - prepare: Makes what is given beside the new refresh token.
+    func refresh<Answer: Sendable>(
+        _ token: OpaqueToken, clientID: String?, scope: MailScope? = nil, issuedAt: Int64,
+        prepare: (SessionStore.Rotated) async throws -> Answer
+    ) async throws -> Refreshed<Answer> {
+        let showing = SessionStore.Showing(
+            hash: token.hash, clientID: clientID,
+            wanted: scope.map { Set($0.text.split(separator: " ").map(String.init)) },
+            retryWindow: refreshRetryWindow)
+        var standing = try await sessions.standing(of: showing)
+        if case .rotated(let session) = standing {
+            let answer = try await prepare(session)
+            let successor = OpaqueToken(new: .refresh)
+            standing = try await sessions.rotate(showing, to: successor.hash, expiresAt: refreshExpiry(issuedAt))
+            if case .rotated = standing { return .renewed(answer, refreshToken: successor.text) }
+        }
+        return switch standing {
         case .reused(let family): .reused(family: family)
-        case .invalid: .invalid
+        case .outOfScope: .outOfScope
+        case .rotated, .invalid: .invalid
         }
     }
 

@@ -7,7 +7,8 @@ import NIOCore
 final class VerifiedCredentials: Sendable {
     enum Credential: Sendable {
         case token(AccessToken)
-        case appPassword(id: Int64, email: String)
+        /// With the `sub` of who made it.
+        case appPassword(id: Int64, email: String, creator: String?)
     }
 
     struct Entry: Sendable {

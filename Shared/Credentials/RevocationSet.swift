@@ -22,6 +22,9 @@ public final class RevocationSet: Sendable {
     private struct Entry {
         var notBefore: Int64
         var at: Int64
+        /// When it was first heard of, by our own clock: what we remember from before that is of no use, whatever the
+        /// clock of who revoked says.
+        var heardAt: Int64
     }
 
     private let capacity: Int
@@ -50,7 +53,9 @@ public final class RevocationSet: Sendable {
                 state.latestID = max(state.latestID, revocation.id)
                 guard revocation.at + lifetime > now else { continue }
                 let key = Key(kind: revocation.kind, value: Self.normal(revocation.value, revocation.kind))
-                var entry = state.entries[key] ?? Entry(notBefore: 0, at: 0)
+                var entry = state.entries[key] ?? Entry(notBefore: 0, at: 0, heardAt: 0)
+                // It comes again with each reading of the ledger, and is heard of once.
+                if revocation.notBefore > entry.notBefore { entry.heardAt = now }
                 entry.notBefore = max(entry.notBefore, revocation.notBefore)
                 entry.at = max(entry.at, revocation.at)
                 state.entries[key] = entry
@@ -79,11 +84,15 @@ public final class RevocationSet: Sendable {
         state.withLockedValue { $0.entries[Key(kind: .jti, value: jti)] != nil }
     }
 
-    /// Whether a mailbox was revoked since: what was remembered of it then is to be asked again.
-    /// - Parameter moment: Milliseconds since 1970.
-    public func isRevoked(account: String, since moment: Int64) -> Bool {
+    /// Whether a mailbox, or a user, was revoked since: what was remembered of it then is to be asked again.
+    ///
+    /// - Parameters:
+    ///   - value: The address of a mailbox, the `sub` of a user.
+    ///   - moment: Milliseconds since 1970, by the clock of this machine.
+    public func isRevoked(_ kind: Revocation.Kind, _ value: String, since moment: Int64) -> Bool {
         state.withLockedValue { state in
-            state.floor > moment || state.entries[Key(kind: .account, value: account)].map { $0.at >= moment } ?? false
+            state.floor > moment
+                || state.entries[Key(kind: kind, value: value)].map { max($0.at, $0.heardAt) >= moment } ?? false
         }
     }
 

@@ -22,7 +22,8 @@ public final class SigningKeys: Sendable {
 
     /// - Parameters:
     ///   - issuer: The `iss` of the tokens.
-    ///   - load: The private keys in PEM, the one that signs first.
+    ///   - load: The private keys in PEM, the one that signs first. Any others verify: earlier ones, and one that is
+    ///     published before it signs.
     public init(issuer: String, load: @escaping @Sendable () async throws -> [String]) {
         let signer = NIOLockedValueBox<Signer?>(nil)
         self.signer = signer

@@ -43,6 +43,14 @@ extension EventBus {
         }
     }
 
+    /// The attempt was not decided: takes back what `beginAttempt` counted, and nothing else.
+    public func withdrawAttempt(account: String, source: String) async throws {
+        let keys = Self.attemptKeys(account, source)
+        _ = try await mapped {
+            try await redis.command("EVAL", Script.withdrawAttempt, 3, keys.pair, keys.source, keys.account)
+        }
+    }
+
     private static func attemptKeys(
         _ account: String, _ source: String
     ) -> (pair: String, source: String, account: String, known: String) {

@@ -69,6 +69,20 @@ enum Script {
         return 0
         """
 
+    /// KEYS: pair, source, account. Takes back what `beginAttempt` counted; the wait it began was for this attempt.
+    static let withdrawAttempt = """
+        for i = 1, 3 do
+          if redis.call('EXISTS', KEYS[i]) == 1 then
+            if redis.call('HINCRBY', KEYS[i], 'n', -1) <= 0 then
+              redis.call('DEL', KEYS[i])
+            else
+              redis.call('HDEL', KEYS[i], 'until')
+            end
+          end
+        end
+        return 0
+        """
+
     /// KEYS: pair, source, account, known. Takes back what `beginAttempt` counted.
     static let endAttempt = """
         redis.call('DEL', KEYS[1])

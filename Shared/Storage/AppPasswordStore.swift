@@ -40,6 +40,8 @@ public struct AppPasswordStore: Sendable {
         public let isActive: Bool
         /// Milliseconds since 1970; 0 for never.
         public let lastUsedAt: Int64
+        /// The `sub` of who made it; nil for one that is older than this record.
+        public let createdBy: String?
     }
 
     /// What introspection calls it, and a revocation of it alone.
@@ -48,17 +50,19 @@ public struct AppPasswordStore: Sendable {
     /// - Parameters:
     ///   - expiresAt: Milliseconds since 1970; nil never expires.
     ///   - limit: How many a mailbox may have.
+    ///   - creator: The `sub` of who makes it, with whom it ends.
     /// - Throws: `Failure`: `notFound` for a mailbox outside the scope, `conflict` `too_many_app_passwords`.
     public func create(
-        email: String, name: String, hash: String, allows: String, expiresAt: Int64?, limit: Int, scope: Scope
+        email: String, name: String, hash: String, allows: String, expiresAt: Int64?, limit: Int,
+        by creator: String, scope: Scope
     ) async throws -> AppPassword {
         guard let account = try await database.accounts.find(email: email, scope: scope) else {
             throw Failure.notFound("This mailbox")
         }
         let outcome = try await database.execute(
             """
-            INSERT INTO app_passwords (account_id, name, secret_hash, scope, created_at, expires_at)
-            SELECT \(account.id), \(name), \(hash), \(allows), \(Timestamp.now()), \(expiresAt) FROM DUAL
+            INSERT INTO app_passwords (account_id, name, secret_hash, scope, created_by, created_at, expires_at)
+            SELECT \(account.id), \(name), \(hash), \(allows), \(creator), \(Timestamp.now()), \(expiresAt) FROM DUAL
             WHERE (SELECT COUNT(*) FROM app_passwords WHERE account_id = \(account.id)) < \(limit)
             """)
         guard outcome.affectedRows == 1 else {
@@ -97,7 +101,7 @@ public struct AppPasswordStore: Sendable {
     public func login(hash: String) async throws -> Login? {
         let rows = try await database.query(
             """
-            SELECT p.id, a.email, p.scope, p.created_at, p.expires_at, COALESCE(p.last_used_at, 0) AS last_used_at,
+            SELECT p.id, a.email, p.scope, p.created_by, p.created_at, p.expires_at, COALESCE(p.last_used_at, 0) AS last_used_at,
               \(AccountStore.isActive) AS active
             FROM app_passwords p JOIN accounts a ON a.id = p.account_id JOIN domains d ON d.id = a.domain_id
             JOIN customers c ON c.id = d.customer_id
@@ -107,7 +111,8 @@ public struct AppPasswordStore: Sendable {
             Login(
                 id: try row.int64("id"), email: try row.string("email"), scope: try row.string("scope"),
                 createdAt: try row.int64("created_at"), expiresAt: try row.optionalInt64("expires_at"),
-                isActive: try row.bool("active"), lastUsedAt: try row.int64("last_used_at"))
+                isActive: try row.bool("active"), lastUsedAt: try row.int64("last_used_at"),
+                createdBy: try row.optionalString("created_by"))
         }
     }
 

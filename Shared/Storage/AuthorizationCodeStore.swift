@@ -12,9 +12,12 @@ public struct AuthorizationGrant: Sendable, Equatable {
     public let scope: String
     /// PKCE, S256 (RFC 7636 §4.2).
     public let challenge: String
+    /// When the person showed its password: milliseconds since 1970. Who was revoked since then is given nothing.
+    public let authenticatedAt: Int64
 
     public init(
-        clientID: String, redirectURI: String, subject: String, mailbox: String, scope: String, challenge: String
+        clientID: String, redirectURI: String, subject: String, mailbox: String, scope: String, challenge: String,
+        authenticatedAt: Int64
     ) {
         self.clientID = clientID
         self.redirectURI = redirectURI
@@ -22,6 +25,7 @@ public struct AuthorizationGrant: Sendable, Equatable {
         self.mailbox = mailbox
         self.scope = scope
         self.challenge = challenge
+        self.authenticatedAt = authenticatedAt
     }
 }
 
@@ -42,15 +46,17 @@ public struct AuthorizationCodeStore: Sendable {
         try await database.execute(
             """
             INSERT INTO oauth_codes
-              (code_hash, client_id, redirect_uri, subject, mailbox, scope, challenge, created_at, expires_at)
+              (code_hash, client_id, redirect_uri, subject, mailbox, scope, challenge, authenticated_at, created_at,
+               expires_at)
             VALUES (\(hash), \(grant.clientID), \(grant.redirectURI), \(grant.subject), \(grant.mailbox),
-              \(grant.scope), \(grant.challenge), \(Timestamp.now()), \(expiresAt))
+              \(grant.scope), \(grant.challenge), \(grant.authenticatedAt), \(Timestamp.now()), \(expiresAt))
             """)
     }
 
     /// Exchanges a code for a session, once: of several at the same time one gets it, the others are a replay.
     ///
-    /// A code that is shown with another client, redirect or verifier is used up by that: somebody else has it.
+    /// A code that is shown with another client, redirect or verifier is used up by that: somebody else has it. One
+    /// whose person or mailbox was revoked since the password was shown is worth nothing.
     /// - Parameter opening: The session's family and first refresh token.
     public func redeem(
         _ hash: String, clientID: String, redirectURI: String, challenge: String, opening: SessionOpening
@@ -59,16 +65,19 @@ public struct AuthorizationCodeStore: Sendable {
         return try await database.transaction { tx in
             let rows = try tx.query(
                 """
-                SELECT client_id, redirect_uri, subject, mailbox, scope, challenge, family, expires_at
-                FROM oauth_codes WHERE code_hash = \(hash) FOR UPDATE
+                SELECT client_id, redirect_uri, subject, mailbox, scope, challenge, authenticated_at, family,
+                  expires_at, \(Self.isRevoked) AS revoked
+                FROM oauth_codes c WHERE code_hash = \(hash) FOR UPDATE
                 """)
             guard let row = rows.first else { return .invalid }
             if let family = try row.optionalString("family") { return .replayed(family: family) }
             let grant = AuthorizationGrant(
                 clientID: try row.string("client_id"), redirectURI: try row.string("redirect_uri"),
                 subject: try row.string("subject"), mailbox: try row.string("mailbox"),
-                scope: try row.string("scope"), challenge: try row.string("challenge"))
-            guard try row.int64("expires_at") > now, grant.clientID == clientID, grant.redirectURI == redirectURI,
+                scope: try row.string("scope"), challenge: try row.string("challenge"),
+                authenticatedAt: try row.int64("authenticated_at"))
+            guard try row.int64("expires_at") > now, try !row.bool("revoked"), grant.clientID == clientID,
+                grant.redirectURI == redirectURI,
                 grant.challenge == challenge
             else {
                 try tx.execute("DELETE FROM oauth_codes WHERE code_hash = \(hash)")
@@ -76,6 +85,7 @@ public struct AuthorizationCodeStore: Sendable {
             }
             try tx.execute("UPDATE oauth_codes SET family = \(opening.family) WHERE code_hash = \(hash)")
             var opening = opening
+            opening.issuedAt = min(opening.issuedAt, grant.authenticatedAt)
             opening.origin.clientID = grant.clientID
             opening.origin.mailbox = grant.mailbox
             opening.origin.scope = grant.scope
@@ -83,6 +93,9 @@ public struct AuthorizationCodeStore: Sendable {
             return .redeemed(grant)
         }
     }
+
+    private static let isRevoked = RevocationStore.isRevoked(
+        subject: "c.subject", mailbox: "c.mailbox", since: "c.authenticated_at")
 
     /// Forgets codes whose time is long over; until then a replay is noticed.
     public func purge() async throws {

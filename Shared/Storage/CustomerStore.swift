@@ -68,13 +68,8 @@ public struct CustomerStore: Sendable {
             try tx.execute("UPDATE customers SET status = \(suspended ? "suspended" : "active") WHERE id = \(id)")
             try Self.record(suspended ? "customer.suspended" : "customer.unsuspended", id, name, by: origin, in: tx)
             guard suspended else { return [] }
-            let users = try tx.query("SELECT id FROM users WHERE customer_id = \(id)").map {
-                try RevocationStore.add(.user, "user:\(try $0.int64("id"))", in: tx)
-            }
-            let mailboxes = try tx.query(
-                "SELECT a.email FROM accounts a JOIN domains d ON d.id = a.domain_id WHERE d.customer_id = \(id)"
-            ).map { try RevocationStore.add(.account, try $0.string("email"), in: tx) }
-            return users + mailboxes
+            return try RevocationStore.addAll(
+                accounts: "d.customer_id = \(id)", users: "u.customer_id = \(id)", in: tx)
         }
     }
 

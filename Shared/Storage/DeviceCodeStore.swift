@@ -9,14 +9,17 @@ public struct DeviceRequest: Sendable, Equatable {
     public let scope: String
     /// Where the device asked from.
     public let ip: String
+    /// What of that counts as one place.
+    public let network: String
     /// Milliseconds since 1970.
     public let createdAt: Int64
 
-    public init(userCode: String, clientID: String, scope: String, ip: String, createdAt: Int64) {
+    public init(userCode: String, clientID: String, scope: String, ip: String, network: String, createdAt: Int64) {
         self.userCode = userCode
         self.clientID = clientID
         self.scope = scope
         self.ip = ip
+        self.network = network
         self.createdAt = createdAt
     }
 }
@@ -38,19 +41,19 @@ public struct DeviceCodeStore: Sendable {
 
     /// - Parameters:
     ///   - expiresAt: Milliseconds since 1970.
-    ///   - limit: How many requests of one address may wait at once.
-    /// - Returns: False when the user code is taken, or too many of that address wait.
+    ///   - limit: How many requests of one network may wait at once.
+    /// - Returns: False when the user code is taken, or too many of that network wait.
     public func keep(
         _ request: DeviceRequest, hash: String, interval: Int, expiresAt: Int64, limit: Int
     ) async throws -> Bool {
         let outcome = try await database.execute(
             """
             INSERT IGNORE INTO device_codes
-              (device_hash, user_code, client_id, scope, ip, interval_seconds, created_at, expires_at)
-            SELECT \(hash), \(request.userCode), \(request.clientID), \(request.scope), \(request.ip), \(interval),
-              \(request.createdAt), \(expiresAt)
+              (device_hash, user_code, client_id, scope, ip, network, interval_seconds, created_at, expires_at)
+            SELECT \(hash), \(request.userCode), \(request.clientID), \(request.scope), \(request.ip),
+              \(request.network), \(interval), \(request.createdAt), \(expiresAt)
             FROM DUAL WHERE (SELECT COUNT(*) FROM device_codes
-              WHERE ip = \(request.ip) AND status = 'pending' AND expires_at > \(request.createdAt)) < \(limit)
+              WHERE network = \(request.network) AND status = 'pending' AND expires_at > \(request.createdAt)) < \(limit)
             """)
         return outcome.affectedRows == 1
     }
@@ -59,21 +62,27 @@ public struct DeviceCodeStore: Sendable {
     public func waiting(userCode: String) async throws -> DeviceRequest? {
         let rows = try await database.query(
             """
-            SELECT user_code, client_id, scope, COALESCE(ip, '') AS ip, created_at FROM device_codes
+            SELECT user_code, client_id, scope, COALESCE(ip, '') AS ip, COALESCE(network, '') AS network, created_at
+            FROM device_codes
             WHERE user_code = \(userCode) AND status = 'pending' AND expires_at > \(Timestamp.now())
             """)
         return try rows.first.map { row in
             DeviceRequest(
                 userCode: try row.string("user_code"), clientID: try row.string("client_id"),
-                scope: try row.string("scope"), ip: try row.string("ip"), createdAt: try row.int64("created_at"))
+                scope: try row.string("scope"), ip: try row.string("ip"),
+                network: try row.string("network"), createdAt: try row.int64("created_at"))
         }
     }
 
+    /// - Parameter authenticatedAt: When the person showed its password, as of an `AuthorizationGrant`.
     /// - Returns: False when it no longer waited.
-    public func approve(_ userCode: String, subject: String, mailbox: String, scope: String) async throws -> Bool {
+    public func approve(
+        _ userCode: String, subject: String, mailbox: String, scope: String, authenticatedAt: Int64
+    ) async throws -> Bool {
         try await database.execute(
             """
-            UPDATE device_codes SET status = 'approved', subject = \(subject), mailbox = \(mailbox), scope = \(scope)
+            UPDATE device_codes SET status = 'approved', subject = \(subject), mailbox = \(mailbox), scope = \(scope),
+              authenticated_at = \(authenticatedAt)
             WHERE user_code = \(userCode) AND status = 'pending' AND expires_at > \(Timestamp.now())
             """
         ).affectedRows == 1
@@ -86,14 +95,15 @@ public struct DeviceCodeStore: Sendable {
         ).affectedRows == 1
     }
 
-    /// Answers a device; an approved one gets its session, once.
+    /// Answers a device; an approved one gets its session, once, unless its person or mailbox was revoked meanwhile.
     public func poll(_ hash: String, clientID: String, opening: SessionOpening) async throws -> Poll {
         let now = Timestamp.now()
         return try await database.transaction { tx in
             let rows = try tx.query(
                 """
-                SELECT scope, status, subject, mailbox, interval_seconds, last_polled_at, expires_at FROM device_codes
-                WHERE device_hash = \(hash) AND client_id = \(clientID) FOR UPDATE
+                SELECT scope, status, subject, mailbox, authenticated_at, interval_seconds, last_polled_at, expires_at,
+                  \(Self.isRevoked) AS revoked
+                FROM device_codes c WHERE device_hash = \(hash) AND client_id = \(clientID) FOR UPDATE
                 """)
             guard let row = rows.first else { return .unknown }
             guard try row.int64("expires_at") > now else { return .expired }
@@ -102,9 +112,14 @@ public struct DeviceCodeStore: Sendable {
             case "approved":
                 guard let subject = try row.optionalString("subject"), let mailbox = try row.optionalString("mailbox")
                 else { return .unknown }
+                guard try !row.bool("revoked") else {
+                    try tx.execute("UPDATE device_codes SET status = 'denied' WHERE device_hash = \(hash)")
+                    return .denied
+                }
                 let scope = try row.string("scope")
                 try tx.execute("UPDATE device_codes SET status = 'used' WHERE device_hash = \(hash)")
                 var opening = opening
+                opening.issuedAt = min(opening.issuedAt, try row.int64("authenticated_at"))
                 opening.origin.clientID = clientID
                 opening.origin.mailbox = mailbox
                 opening.origin.scope = scope
@@ -124,6 +139,9 @@ public struct DeviceCodeStore: Sendable {
             }
         }
     }
+
+    private static let isRevoked = RevocationStore.isRevoked(
+        subject: "c.subject", mailbox: "c.mailbox", since: "c.authenticated_at")
 
     public func purge() async throws {
         try await database.execute("DELETE FROM device_codes WHERE expires_at < \(Timestamp.now() - 3_600_000)")

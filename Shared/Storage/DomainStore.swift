@@ -64,9 +64,7 @@ public struct DomainStore: Sendable {
             try tx.execute(
                 "UPDATE domains SET status = \(suspended ? "suspended" : "active") WHERE id = \(id)")
             guard suspended else { return [] }
-            return try tx.query("SELECT email FROM accounts WHERE domain_id = \(id)").map {
-                try RevocationStore.add(.account, try $0.string("email"), in: tx)
-            }
+            return try RevocationStore.addAll(accounts: "a.domain_id = \(id)", in: tx)
         }
     }
 

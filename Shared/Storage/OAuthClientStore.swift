@@ -26,6 +26,8 @@ public struct OAuthClientStore: Sendable {
     let database: Database
 
     public func find(_ clientID: String) async throws -> OAuthClient? {
+        // No id of ours; MariaDB would not compare it with one.
+        guard clientID.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
         let rows = try await database.query(
             """
             SELECT client_id, name, redirect_uris, client_uri, is_preset FROM oauth_clients
@@ -73,12 +75,15 @@ public struct OAuthClientStore: Sendable {
             "UPDATE oauth_clients SET last_used_at = \(Timestamp.now()) WHERE client_id = \(clientID)")
     }
 
-    /// Forgets registered clients that nobody used since then and that no session is of.
-    /// - Parameter horizon: Milliseconds since 1970.
-    public func purge(unusedSince horizon: Int64) async throws {
+    /// Forgets registered clients that nobody used for long and that no session is of, sooner if nobody ever did.
+    /// - Parameters:
+    ///   - horizon: Milliseconds since 1970, as `registered`.
+    ///   - registered: Those that were never used are forgotten if they are older.
+    public func purge(unusedSince horizon: Int64, neverUsedSince registered: Int64) async throws {
         try await database.execute(
             """
-            DELETE FROM oauth_clients WHERE NOT is_preset AND COALESCE(last_used_at, created_at) < \(horizon)
+            DELETE FROM oauth_clients WHERE NOT is_preset
+              AND (last_used_at < \(horizon) OR last_used_at IS NULL AND created_at < \(registered))
               AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.client_id = oauth_clients.client_id)
             """)
     }

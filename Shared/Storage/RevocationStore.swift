@@ -9,50 +9,133 @@ public struct RevocationStore: Sendable {
     ///
     /// - Parameter mailboxes: Whose live sessions end with it, beside those that the database knows of: of an account its
     ///   own, of a user all of its mailboxes and those it made mail tokens for, of a session or a token likewise.
+    @discardableResult
     public func add(_ kind: Revocation.Kind, _ value: String, mailboxes: [String] = []) async throws -> Revocation {
-        try await database.transaction { tx in try Self.add(kind, value, mailboxes: mailboxes, in: tx) }
+        try await addIfNew(kind, value, mailboxes: mailboxes).revocation
+    }
+
+    /// As `add`, and says whether there is something to announce: a token or a session is dead for good, so that it is
+    /// in the ledger once, however often somebody shows it.
+    public func addIfNew(
+        _ kind: Revocation.Kind, _ value: String, mailboxes: [String] = []
+    ) async throws -> (revocation: Revocation, isNew: Bool) {
+        try await database.transaction { tx in try Self.addIfNew(kind, value, mailboxes: mailboxes, in: tx) }
     }
 
     /// As part of another change, so that a suspension without its revocation cannot be.
+    @discardableResult
     static func add(
         _ kind: Revocation.Kind, _ value: String, mailboxes: [String] = [], in tx: Transaction
     ) throws -> Revocation {
-        let now = Timestamp.now()
-        let id = try tx.execute(
-            """
-            INSERT INTO revocations (at, kind, value, not_before) VALUES (\(now), \(kind.rawValue), \(value), \(now))
-            """
-        ).lastInsertID
-        let affected = try Set(mailboxes + tx.query(mailboxesOf(kind, value)).map { try $0.string("email") })
+        try addIfNew(kind, value, mailboxes: mailboxes, in: tx).revocation
+    }
+
+    private static func addIfNew(
+        _ kind: Revocation.Kind, _ value: String, mailboxes: [String], in tx: Transaction
+    ) throws -> (revocation: Revocation, isNew: Bool) {
+        if let known = try known(kind, value, in: tx) { return (known, false) }
+        // What a session had opened ended with it.
+        let affected =
+            try isOver(kind, value, in: tx)
+            ? [] : Set(mailboxes + tx.query(mailboxesOf(kind, value)).map { try $0.string("email") })
+        for statement in endings(kind, value) { try tx.execute(statement) }
+        // Only now: who was just getting a token has got it, and with an earlier time than this.
+        let now = try clock(in: tx)
+        let id: Int64
+        do {
+            id = try tx.execute(
+                """
+                INSERT INTO revocations (at, kind, value, not_before)
+                VALUES (\(now), \(kind.rawValue), \(value), \(now))
+                """
+            ).lastInsertID
+        } catch let error as MariaDBError where error.isDuplicateKey {
+            guard let known = try known(kind, value, in: tx) else { throw error }
+            return (known, false)
+        }
         for email in affected {
             try tx.execute("INSERT INTO revocation_mailboxes (revocation_id, email) VALUES (\(id), \(email))")
         }
-        for statement in endings(kind, value, now) { try tx.execute(statement) }
-        return Revocation(
+        let made = Revocation(
             id: id, at: now, kind: kind, value: value, notBefore: now, mailboxes: affected.sorted())
+        return (made, true)
     }
 
-    /// What would make new tokens: sessions with their refresh tokens, and grants that wait to be exchanged.
-    private static func endings(_ kind: Revocation.Kind, _ value: String, _ now: Int64) -> [SQL] {
-        let owned: SQL
+    /// Ends a session and its tokens, and leaves what was opened with them alone.
+    static func end(family: String, in tx: Transaction) throws {
+        for statement in endings(.family, family) { try tx.execute(statement) }
+        try add(.family, family, in: tx)
+    }
+
+    /// Milliseconds since 1970, by the one clock that all who revoke share.
+    static func clock(in tx: Transaction) throws -> Int64 {
+        let row = try tx.query(
+            "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000 AS now"
+        ).first
+        return try row?.int64("now") ?? Timestamp.now()
+    }
+
+    private static func known(_ kind: Revocation.Kind, _ value: String, in tx: Transaction) throws -> Revocation? {
+        guard kind == .jti || kind == .family else { return nil }
+        return try tx.query(select(where: "r.once = \(kind.rawValue + " " + value)")).first.map(revocation)
+    }
+
+    /// Whether it is a session that ended without being in the ledger: with its owner.
+    private static func isOver(_ kind: Revocation.Kind, _ value: String, in tx: Transaction) throws -> Bool {
+        guard kind == .family else { return false }
+        let rows = try tx.query(
+            "SELECT ended_at IS NOT NULL AS ended FROM sessions WHERE family = \(value) FOR UPDATE")
+        return try rows.first?.bool("ended") ?? false
+    }
+
+    /// What would make new tokens or is as good as one: grants that wait to be exchanged, sessions with their refresh
+    /// tokens, app passwords. In this order: who exchanges a grant just now has the session that ends after it.
+    private static func endings(_ kind: Revocation.Kind, _ value: String) -> [SQL] {
+        let now = Timestamp.now()
+        let owned: SQL, appPasswords: SQL
         switch kind {
         case .jti: return []
         case .family:
             return ["UPDATE sessions SET ended_at = \(now) WHERE family = \(value) AND ended_at IS NULL"]
-        case .user: owned = "subject = \(value)"
+        case .user:
+            owned = "subject = \(value)"
+            appPasswords = madeByPerson("\(value)")
         case .account:
             owned = """
                 (mailbox = \(value)
                  OR subject = (SELECT CONVERT(CONCAT('account:', id) USING ascii) COLLATE ascii_bin
                                FROM accounts WHERE email = \(value)))
                 """
+            appPasswords = "account_id = (SELECT id FROM accounts WHERE email = \(value))"
         }
         return [
-            "UPDATE sessions SET ended_at = \(now) WHERE ended_at IS NULL AND " + owned,
             // A code that was exchanged stays, to notice its replay.
             "DELETE FROM oauth_codes WHERE family IS NULL AND " + owned,
             "DELETE FROM device_codes WHERE status = 'approved' AND " + owned,
+            "UPDATE sessions SET ended_at = \(now) WHERE ended_at IS NULL AND " + owned,
+            "DELETE FROM app_passwords WHERE " + appPasswords,
         ]
+    }
+
+    /// Those that a service made for people are not its own: they outlive its token.
+    static func madeByPerson(_ subject: SQL) -> SQL { "(created_by = \(subject) AND created_by NOT LIKE 'service:%')" }
+
+    /// The condition that a subject, or the mailbox that its tokens open, was revoked after a moment.
+    static func isRevoked(subject: SQL, mailbox: SQL, since moment: SQL) -> SQL {
+        """
+        EXISTS (
+          SELECT 1 FROM revocations r LEFT JOIN accounts a ON r.kind = 'account' AND r.value = a.email
+          WHERE r.at >= \(moment) AND r.not_before > \(moment) AND r.kind IN ('user', 'account')
+            AND (\(subject) = IF(r.kind = 'user', r.value, CONCAT('account:', a.id))
+              OR r.kind = 'account' AND r.value = \(mailbox)))
+        """
+    }
+
+    /// Whether the person, or the mailbox that its tokens are to open, was revoked after a moment.
+    /// - Parameter moment: Milliseconds since 1970.
+    public func isRevoked(subject: String, mailbox: String? = nil, since moment: Int64) async throws -> Bool {
+        let condition = Self.isRevoked(subject: "\(subject)", mailbox: "\(mailbox)", since: "\(moment)")
+        return try await database.query("SELECT \(condition) AS revoked").first?.bool("revoked") ?? false
     }
 
     private static func mailboxesOf(_ kind: Revocation.Kind, _ value: String) -> SQL {
@@ -68,6 +151,8 @@ public struct RevocationStore: Sendable {
             """
             SELECT email FROM mail_tokens WHERE subject = \(value)
             UNION SELECT mailbox FROM sessions WHERE subject = \(value) AND mailbox IS NOT NULL
+            UNION SELECT a.email FROM accounts a JOIN app_passwords p ON p.account_id = a.id
+              WHERE \(madeByPerson("\(value)"))
             UNION SELECT a.email FROM accounts a JOIN user_accounts u ON u.account_id = a.id
               WHERE CONCAT('user:', u.user_id) = \(value)
             """
@@ -82,19 +167,25 @@ public struct RevocationStore: Sendable {
         // No token lives longer than an hour.
         let horizon = Timestamp.now() - 2 * 3_600_000
         return try await database.query(
-            """
-            SELECT r.id, r.at, r.kind, r.value, r.not_before,
-              (SELECT GROUP_CONCAT(m.email SEPARATOR ' ') FROM revocation_mailboxes m WHERE m.revocation_id = r.id)
-                AS mailboxes
-            FROM revocations r WHERE r.id > \(id) AND r.at > \(horizon) ORDER BY r.id
-            """
-        ).map { row in
-            Revocation(
-                id: try row.int64("id"), at: try row.int64("at"),
-                kind: Revocation.Kind(rawValue: try row.string("kind")) ?? .jti, value: try row.string("value"),
-                notBefore: try row.int64("not_before"),
-                mailboxes: try row.optionalString("mailboxes")?.split(separator: " ").map(String.init) ?? [])
-        }
+            Self.select(where: "r.id > \(id) AND r.at > \(horizon) ORDER BY r.id")
+        ).map(Self.revocation)
+    }
+
+    static func select(where condition: SQL) -> SQL {
+        """
+        SELECT r.id, r.at, r.kind, r.value, r.not_before,
+          (SELECT GROUP_CONCAT(m.email SEPARATOR ' ') FROM revocation_mailboxes m WHERE m.revocation_id = r.id)
+            AS mailboxes
+        FROM revocations r WHERE \(condition)
+        """
+    }
+
+    static func revocation(_ row: Row) throws -> Revocation {
+        Revocation(
+            id: try row.int64("id"), at: try row.int64("at"),
+            kind: Revocation.Kind(rawValue: try row.string("kind")) ?? .jti, value: try row.string("value"),
+            notBefore: try row.int64("not_before"),
+            mailboxes: try row.optionalString("mailboxes")?.split(separator: " ").map(String.init) ?? [])
     }
 
     /// Forgets those whose tokens have all expired by themselves.

@@ -33,7 +33,10 @@ extension Database {
 
 /// The tables and the views for the mail servers, as one ordered list. Times are milliseconds since 1970 in UTC.
 enum Schema {
-    static let migrations: [[SQL]] = [people + credentials + mail + viewsForMailServers, Schema.oauthAndAudit]
+    static let migrations: [[SQL]] = [
+        people + credentials + mail + viewsForMailServers, Schema.oauthAndAudit, Schema.revocationsOfGrants,
+        Schema.keysAndTombstones,
+    ]
 
     private static let people: [SQL] = [
         """

@@ -74,11 +74,27 @@ public struct ServiceTokenStore: Sendable {
         }
     }
 
+    /// Keeps the first service token, which a secret file names: as `create`, unless it was deleted. A file that still
+    /// has it does not bring it back.
+    /// - Returns: Whether it counts.
+    public func keepBootstrap(hash: String) async throws -> Bool {
+        let deleted = try await database.query(
+            "SELECT 1 AS one FROM deleted_service_tokens WHERE token_hash = \(hash)")
+        guard deleted.isEmpty else { return false }
+        try await create(name: "bootstrap", hash: hash, scopes: ["*"])
+        return true
+    }
+
     /// Deletes a token, and revokes it and the mail tokens that were made with it.
     /// - Returns: The revocations to announce.
     /// - Throws: `Failure.notFound`.
     public func delete(_ id: Int64, by origin: AuditStore.Origin) async throws -> [Revocation] {
         try await database.transaction { tx in
+            try tx.execute(
+                """
+                INSERT IGNORE INTO deleted_service_tokens (token_hash, deleted_at)
+                SELECT token_hash, \(Timestamp.now()) FROM service_tokens WHERE id = \(id)
+                """)
             let outcome = try tx.execute("DELETE FROM service_tokens WHERE id = \(id)")
             guard outcome.affectedRows == 1 else { throw Failure.notFound("This service token") }
             try Self.record("service_token.deleted", id, [:], by: origin, in: tx)

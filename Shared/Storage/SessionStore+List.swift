@@ -55,7 +55,9 @@ extension SessionStore {
 
     /// Whether the subject has this live session.
     public func isLive(_ family: String, subject: String) async throws -> Bool {
-        try await !database.query(
+        // No id of ours; MariaDB would not compare it with one.
+        guard family.utf8.allSatisfy({ $0 < 0x80 }) else { return false }
+        return try await !database.query(
             "SELECT 1 AS found FROM sessions s WHERE s.family = \(family) AND \(Self.live(subject))"
         ).isEmpty
     }
@@ -65,10 +67,7 @@ extension SessionStore {
         """
         s.subject = \(subject) AND s.ended_at IS NULL
         AND EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.family = s.family AND t.expires_at > \(Timestamp.now()))
-        AND NOT EXISTS (
-          SELECT 1 FROM revocations r LEFT JOIN accounts a ON r.kind = 'account' AND r.value = a.email
-          WHERE r.not_before > s.created_at AND r.kind IN ('user', 'account')
-            AND s.subject = IF(r.kind = 'user', r.value, CONCAT('account:', a.id)))
+        AND NOT \(RevocationStore.isRevoked(subject: "s.subject", mailbox: "s.mailbox", since: "s.created_at"))
         """
     }
 }

@@ -97,6 +97,21 @@ import Testing
         #expect(set.latestID == 2)
     }
 
+    /// Whoever revoked has a clock that is behind ours: what was looked at in between must be looked at again.
+    @Test func whatWasLookedAtBeforeARevocationWasHeardOfIsOld() {
+        let set = RevocationSet()
+        let looked = Timestamp.now()
+        let late = revocation(1, .account, "a@example.com", at: looked - 3000)
+        #expect(!set.isRevoked(.account, "a@example.com", since: looked))
+        set.apply([late, revocation(2, .user, "user:1", at: looked - 3000)])
+        #expect(set.isRevoked(.account, "a@example.com", since: looked))
+        #expect(set.isRevoked(.user, "user:1", since: looked))
+        #expect(!set.isRevoked(.user, "user:2", since: looked))
+        let again = Timestamp.now() + 1
+        set.apply([late])
+        #expect(!set.isRevoked(.account, "a@example.com", since: again), "read again, it is no news")
+    }
+
     @Test func oldEntriesGoAndAFullSetFailsSafe() {
         let set = RevocationSet(capacity: 100)
         set.apply([revocation(1, .jti, "old", at: now - 4_000_000)])

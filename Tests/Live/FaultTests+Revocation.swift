@@ -31,7 +31,7 @@ extension FaultTests {
         second: Client, around revoke: (_ call: () async throws -> Void) async throws -> Void
     ) async throws -> [(what: String, seconds: Double)] {
         let token = try await alice.mailToken()
-        let app = try await alice.client.post("/api/v1/auth/app-passwords", ["name": "held"]).json(201)
+        let app = try await alice.appPassword("held")
         let appPassword = app["password"].string ?? ""
         let held = [
             ("IMAP by app password", try await alice.holdIMAP(.password(appPassword), seconds: 30)),

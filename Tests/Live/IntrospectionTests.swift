@@ -1,4 +1,5 @@
 import Foundation
+import NIOHTTP1
 import TestSupport
 import Testing
 
@@ -61,6 +62,31 @@ import Testing
     @Test func theFieldsThatDovecotAddsAreAccepted() async throws {
         let form = ["token": try await alice.mailToken(), "client_id": "", "client_secret": ""]
         #expect(try await platform.dovecot.postForm(Self.route, form).json(200)["active"] == true)
+    }
+
+    @Test func aServiceThatATokenIsNotForIsRefused() async throws {
+        let token = try await alice.mailToken()
+        for round in ["cold", "remembered"] {
+            for (service, isActive): (String, JSON) in [("doveadm", false), ("imap", true), ("", true)] {
+                let form = Data("token=\(token)".utf8)
+                let reply = try await platform.dovecot.send(
+                    .POST, Self.route, bytes: form, type: "application/x-www-form-urlencoded",
+                    headers: [("X-Dovecot-Auth-Service", service)])
+                #expect(try reply.json(200)["active"] == isActive, "\(service), \(round)")
+            }
+        }
+    }
+
+    @Test func twoCredentialsAreAmbiguousHoweverWellTheTokenIsKnown() async throws {
+        let form = Data("token=\(try await alice.mailToken())".utf8)
+        for _ in 0..<2 {
+            let reply = try await platform.dovecot.send(
+                .POST, Self.route, bytes: form, type: "application/x-www-form-urlencoded",
+                headers: [("X-Service-Token", platform.stack.serviceToken)])
+            #expect(reply.status == 400 && reply.code == "ambiguous_credentials", "\(reply.text)")
+            _ = try await platform.dovecot.send(
+                .POST, Self.route, bytes: form, type: "application/x-www-form-urlencoded")
+        }
     }
 
     @Test func whatIsNoMailTokenIsInactiveAndNothingElse() async throws {

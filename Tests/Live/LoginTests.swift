@@ -102,7 +102,10 @@ import Testing
         #expect(status["enabled"] == true && status["recovery_codes_left"] == 9)
 
         #expect(try await alice.canLogInToIMAP(.password(alice.password)) == false, "IMAP could not ask for it")
-        let app = try await alice.client.post("/api/v1/auth/app-passwords", ["name": "Phone"]).json(201)
+        let bare: JSON = ["name": "Phone", "password": .string(alice.password)]
+        let refused = try await alice.client.post("/api/v1/auth/app-passwords", bare)
+        #expect(refused.status == 401 && refused.code == "totp_required", "\(refused.text)")
+        let app = try await alice.appPassword(code: recovery[3])
         #expect(try await alice.canLogInToIMAP(.password(app["password"].string ?? "")))
 
         let visitor = PageVisitor(platform)
@@ -135,6 +138,7 @@ import Testing
         let bob = try await tenant.newMailbox(unique("bob"))
         let mine = try await alice.client.get("/api/v1/auth/sessions").json(200)["items"][0]["id"].string ?? ""
         #expect(try await bob.client.delete("/api/v1/auth/sessions/\(mine)").status == 404)
+        #expect(try await bob.client.delete("/api/v1/auth/sessions/%C3%BC").status == 404)
         #expect(try await bob.client.get("/api/v1/auth/sessions?email=\(alice.email)").status == 404)
         #expect(try await platform.hoster.get("/api/v1/auth/sessions?email=\(alice.email)").json(200)["total"] == 1)
         #expect(try await alice.client.delete("/api/v1/auth/sessions").status == 204)
@@ -144,9 +148,7 @@ import Testing
     // MARK: App passwords
 
     @Test func anAppPasswordOpensWhatItIsFor() async throws {
-        let made = try await alice.client.post(
-            "/api/v1/auth/app-passwords", ["name": "Old phone", "scope": "imap"]
-        ).json(201)
+        let made = try await alice.appPassword("Old phone", scope: "imap")
         let password = try #require(made["password"].string)
         #expect(try await alice.canLogInToIMAP(.password(password)))
         let submission = try await alice.submit(.password(password), to: alice.email)
@@ -160,11 +162,12 @@ import Testing
         #expect(try await bob.client.delete("/api/v1/auth/app-passwords/\(made["id"].int ?? 0)").status == 404)
         #expect(
             try await bob.client.post(
-                "/api/v1/auth/app-passwords", ["name": "x", "email": .string(alice.email)]
+                "/api/v1/auth/app-passwords",
+                ["name": "x", "email": .string(alice.email), "password": .string(bob.password)]
             ).status == 404)
         #expect(try await platform.logIn(alice.email, password).code == "invalid_credentials", "no way into the API")
 
-        let both = try await alice.client.post("/api/v1/auth/app-passwords", ["name": "Laptop"]).json(201)
+        let both = try await alice.appPassword("Laptop")
         let other = try #require(both["password"].string)
         #expect(try await alice.submit(.password(other), to: alice.email)["accepted"] == true)
         let held = try await alice.holdIMAP(.password(password), seconds: 30)
@@ -176,10 +179,44 @@ import Testing
         #expect(try await alice.canLogInToIMAP(.password(other)) == false, "a new password ends them all")
     }
 
+    /// Whoever got hold of an access token cannot make something of it that lasts.
+    @Test func anAppPasswordWantsThePassword() async throws {
+        let body: JSON = ["name": "x", "password": "guess"]
+        let wrong = try await alice.client.post("/api/v1/auth/app-passwords", body)
+        #expect(wrong.status == 401 && wrong.code == "invalid_credentials", "\(wrong.text)")
+        let panel = try await platform.hoster.post(
+            "/api/v1/auth/app-passwords", ["name": "x", "email": .string(alice.email)])
+        #expect(panel.status == 201, "a service token has none: \(panel.text)")
+    }
+
+    @Test func anAppPasswordEndsWithWhoMadeIt() async throws {
+        let admin = try await tenant.newUser("admin")
+        let body: JSON = [
+            "name": "x", "email": .string(alice.email), "password": .string(admin.password),
+        ]
+        let made = try await admin.client.post("/api/v1/auth/app-passwords", body).json(201)
+        let password = made["password"].string ?? ""
+        #expect(try await platform.introspect(password).json["active"] == true)
+        let held = try await alice.holdIMAP(.password(password), seconds: 20)
+        _ = try await platform.hoster.post("/api/v1/users/\(admin.id)/suspend").json(200)
+        #expect(try await platform.introspect(password).json == ["active": false], "at once, remembered or not")
+        #expect(try await held.next()["ended"] != .null)
+        _ = try await platform.hoster.post("/api/v1/users/\(admin.id)/unsuspend").json(200)
+        #expect(try await platform.introspect(password).json == ["active": false])
+    }
+
+    @Test func loggingOutEverywhereEndsAppPasswords() async throws {
+        let password = try await alice.appPassword()["password"].string ?? ""
+        #expect(try await platform.introspect(password).json["active"] == true)
+        #expect(try await alice.client.delete("/api/v1/auth/sessions").status == 204)
+        #expect(try await platform.introspect(password).json == ["active": false])
+    }
+
     @Test func badAppPasswordsAreRefusedByField() async throws {
         for (body, field): (JSON, String) in [
             (["name": ""], "name"), (["name": "x", "scope": "root"], "scope"),
             (["name": "x", "expires_at": "yesterday"], "expires_at"), (["name": "x", "nmae": "y"], "nmae"),
+            (["name": "x"], "password"),
         ] {
             let refused = try await alice.client.post("/api/v1/auth/app-passwords", body)
             #expect(refused.status == 422 && refused.faultyFields == [field], "\(body): \(refused.text)")

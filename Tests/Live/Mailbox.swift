@@ -44,6 +44,14 @@ struct Mailbox: Sendable {
         return token
     }
 
+    /// An app password, made with the mailbox's own login; what the API answers.
+    func appPassword(_ name: String = "Phone", scope: String? = nil, code: String? = nil) async throws -> JSON {
+        var body: [String: JSON] = ["name": .string(name), "password": .string(password)]
+        if let scope { body["scope"] = .string(scope) }
+        if let code { body["code"] = .string(code) }
+        return try await client.post("/api/v1/auth/app-passwords", .object(body)).json(201)
+    }
+
     var accessToken: String {
         guard case .bearer(let token) = client.credentials else { return "" }
         return token

@@ -117,6 +117,13 @@ import Testing
         #expect(submission["stage"] == "login", "imap alone does not send: \(submission)")
     }
 
+    @Test func aRefusedScopeDoesNotUseTheRefreshTokenUp() async throws {
+        let tokens = try await program.redeem(program.code(from: alice, scope: "imap")).json(200)
+        let refresh = try #require(tokens["refresh_token"].string)
+        #expect(try await program.refresh(refresh, ["scope": "smtp"]).json["error"] == "invalid_scope")
+        #expect(try await program.refresh(refresh).json(200)["scope"] == "imap")
+    }
+
     @Test func aSuspendedMailboxGetsNoTokens() async throws {
         let tokens = try await program.redeem(program.code(from: alice)).json(200)
         let code = try await program.code(from: alice)
@@ -228,10 +235,26 @@ import Testing
         }
     }
 
+    /// One subscriber has 2^64 addresses.
+    @Test func aNetworkRegistersAFewClientsAnHour() async throws {
+        let network =
+            "2001:db8:\(String(Int.random(in: 1...0xffff), radix: 16)):\(String(Int.random(in: 1...0xffff), radix: 16))"
+        func register(_ host: Int) async throws -> Int {
+            try await Client(base: platform.stack.authURL).send(
+                .POST, "/oauth2/register", ["client_name": "x", "redirect_uris": ["http://127.0.0.1/"]],
+                headers: [("X-Forwarded-For", "\(network)::\(String(host + 1, radix: 16))")]
+            ).status
+        }
+        var statuses: [Int] = []
+        for host in 0..<21 { statuses.append(try await register(host)) }
+        #expect(statuses == [Int](repeating: 201, count: 20) + [429])
+    }
+
     @Test func theMetadataNamesWhatIsThere() async throws {
         for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
             let metadata = try await platform.stranger.get(path).json(200)
             #expect(metadata["issuer"].string == platform.stack.gatewayURL)
+            #expect(metadata["introspection_endpoint"] == .null, "it is not to be reached from outside")
             for (name, method) in [
                 ("authorization_endpoint", "GET"), ("token_endpoint", "POST"), ("registration_endpoint", "POST"),
                 ("device_authorization_endpoint", "POST"), ("revocation_endpoint", "POST"), ("jwks_uri", "GET"),

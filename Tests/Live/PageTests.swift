@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func anUnknownClientIsSentNowhere() async throws {
-        for client in ["nobody", "", "mutt\u{0}", "' OR 1=1 --", String(repeating: "x", count: 5000)] {
+        for client in ["nobody", "", "mutt\u{0}", "ü", "' OR 1=1 --", String(repeating: "x", count: 5000)] {
             try await visitor.get(program.authorizePath(["client_id": client]))
             #expect(visitor.status == 400 && visitor.location == nil, "\(client.prefix(20))")
         }
@@ -86,6 +86,30 @@ import Testing
         try await visitor.submit(["email": alice.email, "password": alice.password])
         try await visitor.submit(["mailbox": bob.email, "decision": "allow"])
         #expect(visitor.location == nil && visitor.status == 403, "another's mailbox")
+    }
+
+    /// Who knew the old password has got as far as the last page, and waits.
+    @Test(arguments: [true, false]) func aNewPasswordEndsWhatTheOldOneBegan(byDevice: Bool) async throws {
+        let alice = try await newMailbox()
+        var device: JSON = .null
+        if byDevice {
+            device = try await platform.stranger.postForm("/oauth2/device", ["client_id": "mutt"]).json(200)
+            try await visitor.get("/oauth2/device")
+            try await visitor.submit(["user_code": device["user_code"].string ?? ""])
+        } else {
+            try await visitor.get(program.authorizePath())
+        }
+        try await visitor.submit(["email": alice.email, "password": alice.password])
+        #expect(visitor.heading == "Allow Mutt to use your mailbox?")
+        _ = try await platform.hoster.put(alice.accountRoute(), ["password": "another password"]).json(200)
+        try await visitor.submit(["mailbox": alice.email, "decision": "allow"])
+        #expect(visitor.status == 403 && visitor.location == nil && visitor.problem != nil, "\(visitor.page)")
+        guard byDevice else { return }
+        let answer = try await program.token([
+            "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+            "device_code": device["device_code"].string ?? "",
+        ])
+        #expect(answer.json["error"] == "authorization_pending", "nobody has decided: \(answer.text)")
     }
 
     @Test func wrongPasswordsAreToldAndTheAddressIsKept() async throws {

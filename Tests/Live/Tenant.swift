@@ -23,7 +23,11 @@ struct Tenant: Sendable {
     }
 
     /// A new user of this customer, logged in.
-    func newUser(_ role: String, accounts: [String] = []) async throws -> (id: Int, client: Client) {
+    func newUser(
+        _ role: String, accounts: [String] = []
+    ) async throws -> (
+        id: Int, client: Client, password: String
+    ) {
         let email = "\(unique("person"))@people.test", password = unique("password")
         let user = try await platform.hoster.post(
             "/api/v1/users",
@@ -33,7 +37,7 @@ struct Tenant: Sendable {
             ]
         ).json(201)
         guard let id = user["id"].int else { throw Surprise("a user without an id: \(user)") }
-        return (id, try await logIn(email, password))
+        return (id, try await logIn(email, password), password)
     }
 
     private func logIn(_ email: String, _ password: String) async throws -> Client {

@@ -121,7 +121,8 @@ import Testing
     }
 
     private func rotate(_ hash: String, to successor: String) async throws -> SessionStore.Rotation {
-        try await database.sessions.rotate(hash, to: successor, clientID: nil, expiresAt: Timestamp.now() + 60_000)
+        try await database.sessions.rotate(
+            .init(hash: hash, clientID: nil), to: successor, expiresAt: Timestamp.now() + 60_000)
     }
 
     private static func isRotated(_ rotation: SessionStore.Rotation, family: String) -> Bool {

@@ -27,8 +27,7 @@ struct Revoke: AsyncParsableCommand {
         let platform = try Platform(command: settings.platform, logger: Logger(label: "revoke"))
         let revoker = Revoker(platform: platform)
         let (kind, value) = try await target(platform.database)
-        let revocation =
-            kind == .family ? try await revoker.end(family: value) : try await revoker.revoke(kind, value)
+        let revocation = try await revoker.revoke(kind, value).revocation
         try await platform.database.audit.record(
             .init(actor: "command", action: "token.revoked", target: "\(kind.rawValue) \(value)"))
         await platform.bus.close()

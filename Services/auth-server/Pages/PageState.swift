@@ -14,6 +14,8 @@ struct PageState: Codable, Sendable {
     var language: PageLanguage
     /// Who has shown the password, and (at `consent`) the second factor too.
     var subject: String?
+    /// When the password was looked at: milliseconds since 1970. Who was revoked since then begins anew.
+    var authenticatedAt: Int64?
     /// The hash of the browser's cookie: the form counts only with it.
     let browser: String
     /// Milliseconds since 1970.

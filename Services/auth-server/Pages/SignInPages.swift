@@ -18,6 +18,7 @@ struct SignInPages: Sendable {
     let passwordLogin: PasswordLogin
     let secondFactor: SecondFactor
     let mailTokens: MailTokens
+    let rates: RateBound
     let seal: PageSeal
     let issuer: String
     let brand: Page.Brand
@@ -107,8 +108,10 @@ struct SignInPages: Sendable {
         var state = state
         let text = PageText(language: state.language)
         // Nobody tries codes until one is somebody's: the waiting ones are few among 25 thousand million.
-        let tried = (try? await platform.bus.count("oauth.usercode.\(form.source)", within: .seconds(600))) ?? 0
-        guard tried <= 30 else { return stop(text, text.wait(seconds: 600), .tooManyRequests) }
+        let name = "oauth.usercode.\(ClientNetwork(of: form.source).text)"
+        guard await rates.admits(name, upTo: 30, within: .seconds(600)) else {
+            return stop(text, text.wait(seconds: 600), .tooManyRequests)
+        }
         guard let code = UserCode(form["user_code"]),
             try await platform.database.deviceCodes.waiting(userCode: code.letters) != nil
         else {
@@ -123,11 +126,13 @@ struct SignInPages: Sendable {
     private func checkPassword(_ state: PageState, _ form: Form) async throws -> Response {
         let text = PageText(language: state.language)
         let email = String(form["email"].prefix(320))
+        let now = Timestamp.now()
         do {
             let principal = try await passwordLogin.checkPassword(
                 .init(email: email, password: form["password"], source: form.source, requestID: form.requestID))
             var state = state
             state.subject = principal.subject
+            state.authenticatedAt = now
             state.step = try await secondFactor.isOn(for: principal.subject) ? .secondFactor : .consent
             return try await again(state)
         } catch let failure as Failure where failure.code == "invalid_credentials" {
@@ -161,9 +166,11 @@ struct SignInPages: Sendable {
 
     private func decide(_ state: PageState, _ form: Form) async throws -> Response {
         let text = PageText(language: state.language)
-        guard let principal = try await principal(of: state) else { return stop(text, text.expired, .forbidden) }
         let isAllowed = form["decision"] == "allow"
         let mailbox = form["mailbox"]
+        guard let principal = try await principal(of: state, opening: isAllowed ? mailbox : nil) else {
+            return stop(text, text.expired, .forbidden)
+        }
         if isAllowed {
             guard try await mailTokens.mailboxes(of: principal).contains(mailbox) else {
                 return try await again(state, text.noMailbox, .forbidden)
@@ -173,15 +180,16 @@ struct SignInPages: Sendable {
         }
         try await record(isAllowed ? "oauth.consent_granted" : "oauth.consent_denied", principal, mailbox, form)
         if let request = state.request {
-            return try await answer(request, principal, isAllowed ? mailbox : nil, text)
+            return try await answer(request, state, principal, isAllowed ? mailbox : nil)
         }
-        return try await answerDevice(state, principal, isAllowed ? mailbox : nil, text)
+        return try await answerDevice(state, principal, isAllowed ? mailbox : nil)
     }
 
     /// Back to the client: with a code, or with the person's no.
     private func answer(
-        _ request: AuthorizationRequest, _ principal: Principal, _ mailbox: String?, _ text: PageText
+        _ request: AuthorizationRequest, _ state: PageState, _ principal: Principal, _ mailbox: String?
     ) async throws -> Response {
+        let text = PageText(language: state.language)
         guard let redirect = RedirectURI(request.redirectURI) else { return stop(text, text.expired, .badRequest) }
         guard let mailbox else {
             let denied = OAuthError("access_denied", "The person said no.")
@@ -191,15 +199,17 @@ struct SignInPages: Sendable {
         try await platform.database.authorizationCodes.keep(
             AuthorizationGrant(
                 clientID: request.clientID, redirectURI: request.redirectURI, subject: principal.subject,
-                mailbox: mailbox, scope: request.scope, challenge: request.challenge),
+                mailbox: mailbox, scope: request.scope, challenge: request.challenge,
+                authenticatedAt: state.authenticatedAt ?? 0),
             hash: code.hash, expiresAt: Timestamp.now() + 60_000)
         return Self.redirect(
             to: redirect.answer([("code", code.text)], state: request.state, issuer: issuer))
     }
 
     private func answerDevice(
-        _ state: PageState, _ principal: Principal, _ mailbox: String?, _ text: PageText
+        _ state: PageState, _ principal: Principal, _ mailbox: String?
     ) async throws -> Response {
+        let text = PageText(language: state.language)
         let codes = platform.database.deviceCodes
         guard let userCode = state.userCode, let device = try await codes.waiting(userCode: userCode) else {
             return stop(text, text.wrongDeviceCode, .badRequest)
@@ -207,7 +217,8 @@ struct SignInPages: Sendable {
         if let mailbox {
             guard
                 try await codes.approve(
-                    userCode, subject: principal.subject, mailbox: mailbox, scope: device.scope)
+                    userCode, subject: principal.subject, mailbox: mailbox, scope: device.scope,
+                    authenticatedAt: state.authenticatedAt ?? 0)
             else { return stop(text, text.wrongDeviceCode, .badRequest) }
             return Page(text: text, heading: text.allowedHeading, content: [.paragraph(text.allowed)])
                 .response(brand: brand)
@@ -217,9 +228,12 @@ struct SignInPages: Sendable {
             .response(brand: brand)
     }
 
-    private func principal(of state: PageState) async throws -> Principal? {
+    /// Who it is, if nobody ended what was issued to that person, or to the mailbox, since the password was shown.
+    private func principal(of state: PageState, opening mailbox: String? = nil) async throws -> Principal? {
         guard let subject = state.subject, let principal = try await passwordLogin.principal(subject: subject),
-            principal.isActive
+            principal.isActive,
+            try await !platform.database.revocations.isRevoked(
+                subject: subject, mailbox: mailbox, since: state.authenticatedAt ?? 0)
         else { return nil }
         return principal
     }
