@@ -28,7 +28,10 @@ def encode(data: bytes) -> str:
 def platform_key(task: dict) -> str:
     """The private key that signs: sealed in the database with AES-GCM, under a key derived from the master key."""
     database = task["database"]
-    select = "SELECT HEX(sealed_key) FROM signing_keys WHERE retired_at IS NULL ORDER BY created_at DESC LIMIT 1"
+    select = (
+        "SELECT HEX(sealed_key) FROM signing_keys WHERE active_from <= UNIX_TIMESTAMP(NOW(3)) * 1000"
+        " ORDER BY active_from DESC, created_at DESC LIMIT 1"
+    )
     sealed = subprocess.run(
         ["mariadb", f"--socket={database['socket']}", f"--user={database['user']}", "-N", "-e", select,
          database["name"]],
