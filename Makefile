@@ -2,7 +2,8 @@
 # make down|status|logs
 # make selftest      looks at it from outside, with Python's own IMAP and SMTP clients
 # make test          all tests on a stack of their own (FILTER=IMAPTests: one target)
-# make lint|fmt|bench|build|clean
+# make bench         what it costs (ROWS=webmail: one part)
+# make lint|fmt|build|clean
 SHELL := /bin/bash
 .DEFAULT_GOAL := up
 .PHONY: up down status logs selftest install build test lint fmt bench clean
@@ -10,6 +11,7 @@ SHELL := /bin/bash
 STATE ?= .local/dev
 BIN ?= .build/release
 FILTER ?=
+ROWS ?=
 export STATE PORT_BASE BIN
 
 stack := deploy/local/stack
@@ -44,7 +46,7 @@ test: install
 	@STATE=.local/test PORT_BASE=22000 BIN=.build/debug deploy/local/with-stack scripts/run-tests "$(FILTER)"
 
 bench: build
-	@STATE=.local/bench PORT_BASE=23000 BIN=.build/release deploy/local/with-stack .build/release/Bench
+	@STATE=.local/bench PORT_BASE=23000 BIN=.build/release deploy/local/with-stack .build/release/Bench $(ROWS)
 
 lint: install
 	swift format lint --strict --parallel --recursive $(swift_folders)

@@ -4,32 +4,28 @@ import TestSupport
 /// `make bench`: what the product costs over what its parts cost, as ratios within one run.
 ///
 /// Machines are noisy and their speed drifts: each row interleaves the two things it compares and shows the ratio of
-/// medians.
+/// medians. With names (`make bench ROWS="webmail delivery"`) only those parts are measured.
 @main struct Bench {
+    private static let parts: [(name: String, rows: @Sendable (Product) async throws -> [Result])] = [
+        ("memory", { try MemoryRows(product: $0).run() }),
+        ("introspection", { try IntrospectionRows(product: $0, rounds: 5, secondsPerRound: 2).run() }),
+        ("tokens", { try await TokenRows(product: $0, tokens: 1000).run() }),
+        ("webmail", { try WebmailRows(product: $0, messages: 10_000).run() }),
+        ("delivery", { try DeliveryRows(product: $0, rounds: 40).run() }),
+        ("revocation", { try RevocationRows(product: $0, rounds: 50).run() }),
+    ]
+
     static func main() async throws {
         signal(SIGPIPE, SIG_IGN)
+        let wanted = CommandLine.arguments.dropFirst()
         let product = try Product(TestStack.load())
         try product.prepare()
         var results: [Result] = []
-        results += try step("introspection") {
-            try IntrospectionRows(product: product, rounds: 5, secondsPerRound: 2).run()
+        for part in parts where wanted.isEmpty || wanted.contains(part.name) {
+            FileHandle.standardError.write(Data("measuring \(part.name) …\n".utf8))
+            results += try await part.rows(product)
         }
-        note("tokens")
-        results += try await TokenRows(product: product, tokens: 1000).run()
-        results += try step("webmail") { try WebmailRows(product: product, rounds: 300).run() }
-        results += try step("delivery") { try DeliveryRows(product: product, rounds: 40).run() }
-        results += try step("revocation") { try RevocationRows(product: product, rounds: 50).run() }
-        results += try step("memory") { try MemoryRows(product: product).run() }
         Report.print(results)
-    }
-
-    private static func step(_ name: String, _ body: () throws -> [Result]) throws -> [Result] {
-        note(name)
-        return try body()
-    }
-
-    private static func note(_ name: String) {
-        FileHandle.standardError.write(Data("measuring \(name) …\n".utf8))
     }
 }
 
@@ -46,7 +42,7 @@ struct MemoryRows {
                 status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
                 .flatMap { Double($0.split(whereSeparator: \.isWhitespace)[1]) } ?? 0
             return Result(
-                what: "\(service), RSS after the load above (MB)", measured: "\(Int(kilobytes)) kB",
+                what: "\(service), idle, RSS (MB)", measured: "\(Int(kilobytes)) kB",
                 value: kilobytes / 1024, budget: .atMost(40))
         }
     }

@@ -66,6 +66,17 @@ final class BareIMAP {
         try socket.skip(throughLineStarting: Array("a\(number) OK".utf8))
     }
 
+    /// Several in one round trip; the answers are read and dropped.
+    func commands(_ texts: String...) throws {
+        var lines = ""
+        for text in texts {
+            number += 1
+            lines += "a\(number) \(text)\r\n"
+        }
+        try socket.send(lines)
+        try socket.skip(throughLineStarting: Array("a\(number) OK".utf8))
+    }
+
     /// Returns when the server has ended the session.
     func awaitEnd() { while (try? socket.line()) != nil {} }
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 
 /// The running product and a mailbox of our own in it.
-final class Product {
+final class Product: Sendable {
     let authPort, webmailPort, watcherPort, imapPort, lmtpPort: Int
     let serviceToken, introspectionCredentials, mailbox, pidsFolder: String
     private let adminPort: Int
@@ -64,16 +64,6 @@ final class Product {
         return (Double(fields[13]) ?? 0) / 100 + (Double(fields[14]) ?? 0) / 100
     }
 
-    /// Fills the INBOX, which is selected on the connection.
-    /// - Returns: How many messages it holds.
-    func fill(atLeast count: Int, over imap: BareIMAP) throws -> Int {
-        for batch in stride(from: 0, to: count, by: 100) {
-            let messages = (batch..<batch + 100).map { Self.message(subject: "Message \($0)", to: mailbox) }
-            try imap.append(messages, to: "INBOX")
-        }
-        return (count + 99) / 100 * 100
-    }
-
     static func message(subject: String, to: String) -> String {
         let text = (0..<20).map { "Line \($0) of a text that is as long as such texts are." }.joined(separator: "\r\n")
         return """
@@ -98,6 +88,9 @@ final class Product {
     }
 
     private struct Created: Decodable { let id: Int64 }
+
+    /// For calls to the webmail proxy about the mailbox.
+    var webmailHeaders: [String: String] { ["x-service-token": serviceToken, "x-mail-account": mailbox] }
 
     private var headers: [String: String] {
         ["x-service-token": serviceToken, "Content-Type": "application/json"]

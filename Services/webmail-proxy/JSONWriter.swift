@@ -1,3 +1,5 @@
+import MailModel
+
 /// Writes JSON straight into bytes (RFC 8259): a page of messages is the hottest answer of the service, and
 /// `JSONEncoder` would cost more than the mail server does.
 ///
@@ -32,6 +34,19 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "\""))
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
+    }
+
+    /// Members of an object without the object around them.
+    mutating func members(_ content: (inout JSONWriter) -> Void) {
+        needsComma = false
+        content(&self)
+    }
+
+    /// Members that were written before.
+    mutating func members(_ written: ArraySlice<UInt8>) {
+        guard !written.isEmpty else { return }
+        separate()
+        bytes.append(contentsOf: written)
     }
 
     mutating func null() { raw("null") }
@@ -75,6 +90,15 @@ struct JSONWriter {
     mutating func field(_ name: StaticString, _ number: (some BinaryInteger)?) {
         key(name)
         if let number { value(number) } else { null() }
+    }
+
+    /// A time: milliseconds since 1970, written as RFC 3339 in UTC.
+    mutating func field(_ name: StaticString, at milliseconds: Int64) {
+        key(name)
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        Timestamp.appendRFC3339(milliseconds: milliseconds, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     mutating func field(_ name: StaticString, _ texts: [String]) {

@@ -21,6 +21,7 @@ final class MailSession: Sendable {
     let connection: IMAPConnection
     /// Milliseconds since 1970: a revocation made later ends the session.
     let startedAt: Int64
+    let cache: FolderCache
     private let state = NIOLockedValueBox(State())
 
     private struct State {
@@ -28,7 +29,8 @@ final class MailSession: Sendable {
         var roles: [FolderRole: MailboxName] = [:]
     }
 
-    init(account: String, connection: IMAPConnection, startedAt: Int64) {
+    init(account: String, connection: IMAPConnection, startedAt: Int64, cache: FolderCache) {
+        self.cache = cache
         self.account = account
         self.connection = connection
         self.startedAt = startedAt
@@ -59,8 +61,40 @@ final class MailSession: Sendable {
     /// Notes how many messages the selected folder holds by now.
     func noteExists(_ count: UInt32) { state.withLockedValue { $0.selection?.exists = count } }
 
-    /// Forgets what the server said unasked: every call asks for what it needs.
-    func settle() { _ = connection.takeEvents() }
+    /// Takes into account what the server said unasked.
+    ///
+    /// Dovecot carries out the commands of a pipeline first and looks at its end for what others changed, wherever in it
+    /// the NOOP stands. So an answer is as new as the call only when no news came behind it.
+    ///
+    /// - Returns: Whether the selected folder had changed.
+    @discardableResult func hearNews() -> Bool {
+        let events = connection.takeEvents()
+        guard !events.isEmpty else { return false }
+        return state.withLockedValue { state in
+            var hasChanged = false
+            for event in events {
+                let exists = state.selection?.exists ?? 0
+                switch event {
+                case .exists(let count): state.selection?.exists = count
+                case .expunged: state.selection?.exists = exists > 0 ? exists - 1 : 0
+                case .vanished(let uids):
+                    state.selection?.exists = exists - UInt32(clamping: min(uids.count, Int(exists)))
+                case .fetched: break
+                case .lost: state.selection = nil
+                default: continue
+                }
+                hasChanged = true
+            }
+            return hasChanged
+        }
+    }
+
+    /// What `look` finds; when it finds nothing but the folder turns out to have changed, what it finds then: a message
+    /// that has just come in is not known to every session yet.
+    func found<Value>(_ look: () async throws -> Value?) async throws -> Value? {
+        if let value = try await look() { return value }
+        return hearNews() ? try await look() : nil
+    }
 
     private func selected(_ folder: MailboxName) async throws -> Selection {
         if let selection, selection.folder == folder { return selection }

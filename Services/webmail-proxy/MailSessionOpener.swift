@@ -13,11 +13,14 @@ final class MailSessionOpener: Sendable {
 
     private let configuration: IMAPConfiguration
     private let tokens: MailTokenSource
+    private let cache: FolderCache
     private let logger: Logger
     private let silentUntil = NIOLockedValueBox<ContinuousClock.Instant?>(nil)
     private let isAway = NIOLockedValueBox(false)
 
-    init(configuration: IMAPConfiguration, tokens: MailTokenSource, logger: Logger) {
+    /// - Parameter cache: What the sessions remember of the folders they have shown.
+    init(configuration: IMAPConfiguration, tokens: MailTokenSource, cache: FolderCache, logger: Logger) {
+        self.cache = cache
         self.configuration = configuration
         self.tokens = tokens
         self.logger = logger
@@ -72,7 +75,7 @@ final class MailSessionOpener: Sendable {
                 throw error
             }
             isAway.withLockedValue { $0 = false }
-            return MailSession(account: mailbox.address, connection: connection, startedAt: startedAt)
+            return MailSession(account: mailbox.address, connection: connection, startedAt: startedAt, cache: cache)
         } catch let error as IMAPError {
             if case .timedOut = error { noteSilence() }
             if case .unreachable = error { isAway.withLockedValue { $0 = true } }

@@ -160,7 +160,7 @@ final class MailSessions: Sendable, Service {
     }
 
     private func release(_ session: MailSession) {
-        session.settle()
+        session.hearNews()
         switch pool.withLockedValue({ $0.release(session) }) {
         case .kept: break
         case .handedOn(let waiter): waiter.resume(returning: session)

@@ -17,6 +17,12 @@ enum MailText {
         return raw
     }
 
+    /// A folded value in one line.
+    static func withoutLineEnds(_ raw: String) -> String {
+        guard raw.utf8.contains(where: { $0 == 0x0a || $0 == 0x0d }) else { return raw }
+        return String(decoding: raw.utf8.filter { $0 != 0x0a && $0 != 0x0d }, as: UTF8.self)
+    }
+
     /// The mailboxes of an address list; the marks of groups are left out (RFC 9051 §7.5.2).
     static func addresses(_ list: [EnvelopeAddress]) -> [MIMEAddress] {
         list.compactMap { entry in

@@ -21,10 +21,12 @@ extension MailSession {
             }
         // A STORE that changes nothing need not be answered with the flags: FETCH always is. Dovecot answers that before
         // it ends the STORE, so the answer may stand with either; one with the new MODSEQ alone may follow it.
-        let (_, stored, fetched) = try await connection.pipeline(
-            .noop, .uidStore(SequenceSet(uid), change, silent: true), .uidFetch(SequenceSet(uid), [.uid, .flags]))
-        let told = (stored.messages + fetched.messages).last { $0.uid == uid && $0.flags != nil }
-        guard let now = told?.flags else { throw Failure.notFound("This message") }
+        let now = try await found {
+            let (stored, fetched, _) = try await connection.pipeline(
+                .uidStore(SequenceSet(uid), change, silent: true), .uidFetch(SequenceSet(uid), [.uid, .flags]), .noop)
+            return (stored.messages + fetched.messages).last { $0.uid == uid && $0.flags != nil }?.flags
+        }
+        guard let now else { throw Failure.notFound("This message") }
         return now.filter { $0 != .recent }
     }
 
@@ -37,7 +39,9 @@ extension MailSession {
     ) async throws -> UInt32? {
         _ = try await select(folder, uidValidity: uidValidity)
         do {
-            let (_, moved) = try await connection.pipeline(.noop, .uidMove(SequenceSet(uid), to: target))
+            let moved = try await found {
+                try await connection.pipeline(.uidMove(SequenceSet(uid), to: target), .noop).0
+            }
             if let moved { return moved.destination.ranges.first?.lowerBound }
         } catch let error as IMAPError where error.isMissingFolder {
             throw Failure.notFound("The target folder")
@@ -63,12 +67,13 @@ extension MailSession {
             }
             return
         }
-        let (_, stored, fetched, _) = try await connection.pipeline(
-            .noop, .uidStore(SequenceSet(uid), .add([.deleted]), silent: true),
-            .uidFetch(SequenceSet(uid), [.uid]), .uidExpunge(SequenceSet(uid)))
-        guard (stored.messages + fetched.messages).contains(where: { $0.uid == uid }) else {
-            throw Failure.notFound("This message")
+        let deleted = try await found {
+            let (stored, fetched, _, _) = try await connection.pipeline(
+                .uidStore(SequenceSet(uid), .add([.deleted]), silent: true),
+                .uidFetch(SequenceSet(uid), [.uid]), .uidExpunge(SequenceSet(uid)), .noop)
+            return (stored.messages + fetched.messages).first { $0.uid == uid }
         }
+        guard deleted != nil else { throw Failure.notFound("This message") }
     }
 
     /// Puts a copy of what was sent into the Sent folder.

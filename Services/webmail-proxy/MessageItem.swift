@@ -30,11 +30,11 @@ struct MessageItem: Sendable, Equatable {
     var preview: String
 
     /// - Returns: nil when the response lacks the uid: it is news of another message.
-    init?(_ message: FetchedMessage, uidValidity: UInt32) {
+    init?(_ message: FetchedMessage, parts: MessageParts, uidValidity: UInt32) {
         guard let uid = message.uid, let envelope = message.envelope else { return nil }
         self.uid = uid
         id = message.guid ?? "\(uidValidity)-\(uid)"
-        messageID = envelope.messageID.map { String($0.filter { !$0.isNewline }) }
+        messageID = envelope.messageID.map(MailText.withoutLineEnds)
         subject = MailText.decode(envelope.subject)
         from = MailText.addresses(envelope.from).first
         to = MailText.addresses(envelope.to)
@@ -43,13 +43,18 @@ struct MessageItem: Sendable, Equatable {
         date = envelope.date.flatMap { MIMEHeader.date(Array($0.utf8)) } ?? receivedAt
         size = message.size ?? 0
         flags = (message.flags ?? []).filter { $0 != .recent }
-        hasAttachments = message.structure.map { MessageParts($0).hasAttachments } ?? false
+        hasAttachments = parts.hasAttachments
         preview = message.preview ?? ""
     }
 
-    func write(to json: inout JSONWriter) { json.object { writeFields(to: &$0) } }
-
     func writeFields(to json: inout JSONWriter) {
+        writeHead(to: &json)
+        Self.write(flags, to: &json)
+        writeTail(to: &json)
+    }
+
+    /// What never changes, up to the flags.
+    func writeHead(to json: inout JSONWriter) {
         json.field("uid", uid)
         json.field("id", id)
         json.field("message_id", messageID)
@@ -60,14 +65,22 @@ struct MessageItem: Sendable, Equatable {
         json.field("from_name", from?.name ?? "")
         json.field("to", to)
         json.field("cc", cc)
-        json.field("date", Timestamp.rfc3339(milliseconds: date))
-        json.field("received_at", Timestamp.rfc3339(milliseconds: receivedAt))
+        json.field("date", at: date)
+        json.field("received_at", at: receivedAt)
         json.field("size", size)
-        json.field("flags", flags.map(\.rawValue))
+    }
+
+    static func write(_ flags: [MessageFlag], to json: inout JSONWriter) {
+        json.key("flags")
+        json.array(flags) { $0.value($1.rawValue) }
         json.field("seen", flags.contains(.seen))
         json.field("flagged", flags.contains(.flagged))
         json.field("answered", flags.contains(.answered))
         json.field("draft", flags.contains(.draft))
+    }
+
+    /// What never changes, after the flags.
+    func writeTail(to json: inout JSONWriter) {
         json.field("has_attachments", hasAttachments)
         json.field("preview", preview)
     }

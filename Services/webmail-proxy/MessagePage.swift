@@ -5,13 +5,15 @@ import MailModel
 struct MessagePage: Sendable {
     let folder: String
     let uidValidity: UInt32
-    let modSeq: UInt64?
+    /// Nil where it was not asked for.
+    var uidNext: UInt32?
+    var modSeq: UInt64?
     /// Of the whole folder.
-    let unseen: UInt32
+    var unseen: UInt32
     /// How many messages match.
     let total: Int
     let page: PageRequest
-    let items: [MessageItem]
+    var items: [ListedMessage]
 
     /// Changes with everything that a page shows: flags, arrivals and removals raise the mod-sequence (RFC 7162 §3.1).
     var entityTag: String? { modSeq.map { "\"\(uidValidity)-\($0)-\(total)\"" } }
@@ -37,53 +39,15 @@ extension MailSession {
     /// One page of a folder; a plain page of the open folder is one round trip.
     func page(of folder: MailboxName, _ request: ListRequest, uidValidity: UInt32?) async throws -> MessagePage {
         let selection = try await select(folder, uidValidity: uidValidity)
-        let (status, total, messages) =
-            request.isWindow
-            ? try await window(of: selection, request) : try await search(in: selection, request)
+        if request.isWindow { return try await window(of: selection, request) }
+        let (status, total, messages) = try await search(in: selection, request)
         return MessagePage(
             folder: folder.name, uidValidity: selection.uidValidity, modSeq: status.highestModSeq,
             unseen: status.unseen ?? 0, total: total, page: request.page,
-            items: messages.compactMap { MessageItem($0, uidValidity: selection.uidValidity) })
+            items: messages.compactMap { ListedMessage($0, uidValidity: selection.uidValidity) })
     }
 
     private typealias Result = (status: MailboxStatus, total: Int, messages: [FetchedMessage])
-
-    /// A window of the folder in the order of arrival, by sequence numbers.
-    ///
-    /// They are counted from how many messages the folder held when last heard of. NOOP in the same flush tells whether
-    /// that still holds; if not, the window is fetched once more.
-    private func window(of selection: Selection, _ request: ListRequest) async throws -> Result {
-        var exists = selection.exists
-        for _ in 0..<3 {
-            let numbers = request.numbers(of: exists)
-            let (status, fetched) = try await fetch(numbers, of: selection.folder)
-            let current = status.messages ?? exists
-            noteExists(current)
-            if let fetched, current == exists || numbers == request.numbers(of: current) {
-                let inOrder = fetched.sorted { $0.sequenceNumber < $1.sequenceNumber }
-                return (status, Int(current), request.order == .ascending ? inOrder : inOrder.reversed())
-            }
-            exists = current
-        }
-        throw Failure(
-            .unavailable, code: "folder_busy", "The folder changes too fast to be listed; try again.",
-            retryAfter: .seconds(1))
-    }
-
-    /// - Returns: No messages when the folder has shrunk, so that the numbers are no longer good.
-    private func fetch(
-        _ numbers: ClosedRange<UInt32>?, of folder: MailboxName
-    ) async throws -> (MailboxStatus, [FetchedMessage]?) {
-        guard let numbers else { return (try await connection.pipeline(.noop, .page(folder)).1, []) }
-        do {
-            let (_, status, fetched) = try await connection.pipeline(
-                .noop, .page(folder), .fetch(SequenceSet(numbers), MessageItem.fetchItems))
-            // The server may tell of changed flags of others meanwhile; those have no envelope.
-            return (status, fetched.messages.filter { numbers.contains($0.sequenceNumber) && $0.envelope != nil })
-        } catch IMAPError.bad {
-            return (try await connection.pipeline(.noop, .page(folder)).1, nil)
-        }
-    }
 
     /// A page of what matches, in the order asked for: the server sorts and cuts (RFC 5256, RFC 5267 §4.4).
     private func search(in selection: Selection, _ request: ListRequest) async throws -> Result {
@@ -98,12 +62,6 @@ extension MailSession {
         let fetched = try await connection.run(.uidFetch(SequenceSet(uids), MessageItem.fetchItems))
         let byUID = Dictionary(fetched.messages.map { ($0.uid ?? 0, $0) }) { first, _ in first }
         return (status, Int(found.count ?? 0), uids.compactMap { byUID[$0] })
-    }
-}
-
-extension IMAPCommand where Output == MailboxStatus {
-    fileprivate static func page(_ folder: MailboxName) -> Self {
-        .status(folder, [.messages, .unseen, .highestModSeq])
     }
 }
 

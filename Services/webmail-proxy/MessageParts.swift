@@ -44,6 +44,14 @@ struct MessageParts: Sendable {
         self.attachments = attachments
     }
 
+    /// Of a message whose structure the server does not tell.
+    static let none = MessageParts(texts: [], attachments: [])
+
+    private init(texts: [Text], attachments: [Attachment]) {
+        self.texts = texts
+        self.attachments = attachments
+    }
+
     /// Whether there is something beside the text: pictures shown in it do not count.
     var hasAttachments: Bool { attachments.contains { !$0.isInline } }
 

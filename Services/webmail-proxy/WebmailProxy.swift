@@ -14,7 +14,8 @@ import Storage
     static func assemble(_ service: ServiceAssembly, settings: WebmailSettings) async throws {
         let logger = service.logger
         let tokens = MailTokenSource(authURL: settings.authURL, serviceToken: settings.serviceToken)
-        let opener = MailSessionOpener(configuration: settings.imap, tokens: tokens, logger: logger)
+        let cache = FolderCache(bytes: settings.cacheSize)
+        let opener = MailSessionOpener(configuration: settings.imap, tokens: tokens, cache: cache, logger: logger)
         let sessions = MailSessions(opener: opener, limits: settings.sessions, logger: logger)
         let submission = Submission(configuration: settings.submission, tokens: tokens, logger: logger)
 

@@ -13,6 +13,8 @@ struct WebmailSettings: ServiceSettings {
     let serviceToken: String
     let imap: IMAPConfiguration
     let sessions: MailSessions.Limits
+    /// How much is remembered of folders that were shown: bytes.
+    let cacheSize: Int
     let submission: Submission.Configuration
     /// How long a call to a mail server may take before it is answered with 504.
     let mailDeadline: Duration
@@ -35,6 +37,10 @@ struct WebmailSettings: ServiceSettings {
             perMailbox: read.int("imap.sessions_per_mailbox", default: 8, in: 1...64, "IMAP sessions per mailbox"),
             total: read.int("imap.sessions", default: 1000, in: 1...100_000, "IMAP sessions in all"),
             idle: read.duration("imap.idle", default: .seconds(300), "How long an unused IMAP session is kept"))
+        cacheSize =
+            read.int(
+                "cache.size_mb", default: 64, in: 0...65_536, "How much is remembered of folders that were shown: MiB")
+            << 20
         submission = try Self.submission(read, authority: authority, timeout: mailDeadline)
     }
 

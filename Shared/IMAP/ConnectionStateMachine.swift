@@ -54,6 +54,7 @@ struct ConnectionStateMachine {
         var replies = 0
         var challenge: String?
         var responses: [UntaggedResponse] = []
+        var digested = CommandResponses.Digested()
         var responseBytes = 0
         var capabilityNews = 0
     }
@@ -243,7 +244,8 @@ struct ConnectionStateMachine {
 
     private static func result(of command: Command, _ status: StatusResponse) -> CommandResult {
         if status.condition == .ok {
-            return .success(CommandResponses(untagged: command.responses, status: status))
+            return .success(
+                CommandResponses(untagged: command.responses, digested: command.digested, status: status))
         }
         if case .authenticate = command.request.effect {
             return .failure(
@@ -288,7 +290,11 @@ struct ConnectionStateMachine {
             actions.append(.event(IMAPEvent(response)))
             return
         }
-        sent[index].responses.append(response)
+        if case .fetch(let message) = response, let digest = sent[index].request.digest {
+            if let value = digest(message) { sent[index].digested.values.append(value) }
+        } else {
+            sent[index].responses.append(response)
+        }
         sent[index].responseBytes += size
         if sent[index].responseBytes > limits.commandBytes {
             throw .protocolViolation("an answer of more than \(limits.commandBytes) bytes")

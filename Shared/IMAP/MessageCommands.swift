@@ -30,16 +30,50 @@ extension IMAPCommand where Output == FetchedMessages {
         fetch("UID FETCH ", [.uidFetch, .vanishedEarlier], uids, items, changedSince, vanished)
     }
 
-    /// FETCH by message sequence number (RFC 9051 §6.4.5).
+    /// FETCH by message sequence number (RFC 9051 §6.4.5). Where the UID is among the items, responses without one are
+    /// news of changes by others, and events.
     public static func fetch(_ numbers: SequenceSet, _ items: [FetchItem], changedSince: UInt64? = nil) -> Self {
-        fetch("FETCH ", .fetch, numbers, items, changedSince, false)
+        fetch("FETCH ", items.contains(.uid) ? .uidFetch : .fetch, numbers, items, changedSince, false)
     }
 
     private static func fetch(
         _ word: StaticString, _ claims: ResponseClaims, _ set: SequenceSet, _ items: [FetchItem],
         _ changedSince: UInt64?, _ vanished: Bool
     ) -> Self {
-        let request = CommandRequest(word, claims: claims) { encoder in
+        let request = CommandRequest(fetch: word, claims, set, items, changedSince, vanished)
+        return Self(request) { responses in
+            var result = FetchedMessages()
+            for response in responses.untagged {
+                if case .fetch(let message) = response { result.messages.append(message) }
+                if case .vanished(let uids, _) = response { uids.ranges.forEach { result.vanished.append($0) } }
+            }
+            return result
+        }
+    }
+}
+
+extension IMAPCommand {
+    /// FETCH by message sequence number, each message made into a value as it comes: while the server writes the next
+    /// one, and without ever holding all of them.
+    ///
+    /// - Parameters:
+    ///   - items: With the UID; responses without one are events.
+    ///   - each: Called on the connection's own thread, so it must be short; nil drops the message.
+    public static func fetch<Value: Sendable>(
+        _ numbers: SequenceSet, _ items: [FetchItem], each: @escaping @Sendable (FetchedMessage) -> Value?
+    ) -> Self where Output == [Value] {
+        var request = CommandRequest(fetch: "FETCH ", .uidFetch, numbers, items, nil, false)
+        request.digest = { each($0) }
+        return Self(request) { responses in responses.digested.values.compactMap { $0 as? Value } }
+    }
+}
+
+extension CommandRequest {
+    fileprivate init(
+        fetch word: StaticString, _ claims: ResponseClaims, _ set: SequenceSet, _ items: [FetchItem],
+        _ changedSince: UInt64?, _ vanished: Bool
+    ) {
+        self.init(word, claims: claims) { encoder in
             encoder.set(set)
             encoder.words(" ")
             if items.isEmpty { encoder.reject("no items to fetch") }
@@ -49,14 +83,6 @@ extension IMAPCommand where Output == FetchedMessages {
                 encoder.number(changedSince)
                 encoder.words(vanished ? " VANISHED)" : ")")
             }
-        }
-        return Self(request) { responses in
-            var result = FetchedMessages()
-            for response in responses.untagged {
-                if case .fetch(let message) = response { result.messages.append(message) }
-                if case .vanished(let uids, _) = response { uids.ranges.forEach { result.vanished.append($0) } }
-            }
-            return result
         }
     }
 }

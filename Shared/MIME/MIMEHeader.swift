@@ -54,16 +54,6 @@ public struct MIMEHeader: Sendable, Hashable {
         }
     }
 
-    /// Milliseconds since 1970 in UTC of a raw `Date` value (RFC 5322 §3.3 and its obsolete forms); nil if unreadable.
-    public static func date(_ raw: [UInt8]) -> Int64? {
-        GMime.initialize()
-        return unfold(raw).withCStringReplacingNUL { text -> Int64? in
-            guard let date = g_mime_utils_header_decode_date(text) else { return nil }
-            defer { g_date_time_unref(date) }
-            return Int64(g_date_time_to_unix(date)) * 1000
-        }
-    }
-
     /// The message ids of a raw `Message-ID`, `In-Reply-To` or `References` value, in order, without angle brackets.
     public static func messageIDs(_ raw: [UInt8]) -> [String] {
         let value = unfold(raw)

@@ -8,14 +8,34 @@ public enum Timestamp {
 
     /// `2026-01-02T03:04:05.678Z`; without the fraction where it is zero. Years 1 to 9999.
     public static func rfc3339(milliseconds: Int64) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(24)
+        appendRFC3339(milliseconds: milliseconds, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Writes what `rfc3339(milliseconds:)` makes, without making a string.
+    public static func appendRFC3339(milliseconds: Int64, to bytes: inout [UInt8]) {
         let second = milliseconds.floorDivided(by: 1000)
         let fraction = Int(milliseconds - second * 1000)
         let day = second.floorDivided(by: 86_400)
         let ofDay = Int(second - day * 86_400)
         let (year, month, dayOfMonth) = CivilDate.date(daysSinceEpoch: Int(day))
-        let clock = "\(two(ofDay / 3600)):\(two(ofDay / 60 % 60)):\(two(ofDay % 60))"
-        let millis = fraction == 0 ? "" : ".\(fraction / 100)\(fraction / 10 % 10)\(fraction % 10)"
-        return "\(two(year / 100))\(two(year % 100))-\(two(month))-\(two(dayOfMonth))T\(clock)\(millis)Z"
+        func append(_ value: Int, digits: Int, then separator: UInt8) {
+            var unit = digits == 4 ? 1000 : digits == 3 ? 100 : 10
+            for _ in 0..<digits {
+                bytes.append(0x30 + UInt8(truncatingIfNeeded: value / unit % 10))
+                unit /= 10
+            }
+            bytes.append(separator)
+        }
+        append(year, digits: 4, then: UInt8(ascii: "-"))
+        append(month, digits: 2, then: UInt8(ascii: "-"))
+        append(dayOfMonth, digits: 2, then: UInt8(ascii: "T"))
+        append(ofDay / 3600, digits: 2, then: UInt8(ascii: ":"))
+        append(ofDay / 60 % 60, digits: 2, then: UInt8(ascii: ":"))
+        append(ofDay % 60, digits: 2, then: fraction == 0 ? UInt8(ascii: "Z") : UInt8(ascii: "."))
+        if fraction != 0 { append(fraction, digits: 3, then: UInt8(ascii: "Z")) }
     }
 
     /// `2026-01-02T03:04:05Z`.
@@ -52,7 +72,6 @@ public enum Timestamp {
         return Int64(seconds) * 1000 + Int64(millis)
     }
 
-    private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }
 
 /// The proleptic Gregorian calendar in integers (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").

@@ -1,0 +1,106 @@
+import IMAP
+import NIOConcurrencyHelpers
+
+/// What of folders was shown lately, so that showing it again costs the mail server next to nothing.
+///
+/// Nothing is answered from here alone: whoever finds a page asks the server in the same round trip what has changed in
+/// the folder since (RFC 7162 §3.1.4.1), so other clients, other replicas and the caller's own writes are never missed.
+/// What is kept with a message by its uid (its parts) never changes (RFC 9051 §2.3.1.1).
+///
+/// Two generations, each bounded in bytes: what was used lately stays.
+final class FolderCache: Sendable {
+    /// A folder as long as its uids mean the same messages.
+    struct Folder: Hashable, Sendable {
+        let account: String
+        let name: MailboxName
+        let uidValidity: UInt32
+    }
+
+    private enum Key: Hashable {
+        case page(Folder, PageKey)
+        case parts(Folder, uid: UInt32)
+    }
+
+    private enum Value {
+        case page(MessagePage)
+        case parts(MessageParts)
+    }
+
+    private struct Generations {
+        var young: [Key: (value: Value, bytes: Int)] = [:]
+        var old: [Key: (value: Value, bytes: Int)] = [:]
+        var youngBytes = 0
+
+        mutating func insert(_ value: Value, _ bytes: Int, for key: Key, limit: Int) {
+            if youngBytes + bytes > limit {
+                old = young
+                young = [:]
+                youngBytes = 0
+            }
+            youngBytes += bytes - (young.updateValue((value, bytes), forKey: key)?.bytes ?? 0)
+        }
+
+        mutating func find(_ key: Key, limit: Int) -> Value? {
+            if let found = young[key] { return found.value }
+            guard let found = old.removeValue(forKey: key) else { return nil }
+            insert(found.value, found.bytes, for: key, limit: limit)
+            return found.value
+        }
+    }
+
+    private let generations = NIOLockedValueBox(Generations())
+    private let limit: Int
+
+    /// - Parameter bytes: How much is held at most, about.
+    init(bytes: Int) { limit = bytes / 2 }
+
+    func page(_ key: PageKey, of folder: Folder) -> MessagePage? {
+        guard case .page(let page)? = find(.page(folder, key)) else { return nil }
+        return page
+    }
+
+    /// Keeps a page, and the parts of its messages for when one is opened.
+    func keep(_ page: MessagePage, as key: PageKey, of folder: Folder) {
+        generations.withLockedValue { generations in
+            generations.insert(.page(page), page.footprint, for: .page(folder, key), limit: limit)
+            for item in page.items {
+                generations.insert(
+                    .parts(item.parts), item.parts.footprint, for: .parts(folder, uid: item.uid), limit: limit)
+            }
+        }
+    }
+
+    /// Forgets a page, unless another has taken its place.
+    func drop(_ page: MessagePage, _ key: PageKey, of folder: Folder) {
+        generations.withLockedValue { generations in
+            let key = Key.page(folder, key)
+            if case .page(let kept)? = generations.young[key]?.value, kept.modSeq == page.modSeq {
+                generations.youngBytes -= generations.young.removeValue(forKey: key)?.bytes ?? 0
+            }
+        }
+    }
+
+    /// What a message is made of, if a page has shown it.
+    func parts(of uid: UInt32, in folder: Folder) -> MessageParts? {
+        guard case .parts(let parts)? = find(.parts(folder, uid: uid)) else { return nil }
+        return parts
+    }
+
+    func keep(_ parts: MessageParts, of uid: UInt32, in folder: Folder) {
+        generations.withLockedValue {
+            $0.insert(.parts(parts), parts.footprint, for: .parts(folder, uid: uid), limit: limit)
+        }
+    }
+
+    private func find(_ key: Key) -> Value? { generations.withLockedValue { $0.find(key, limit: limit) } }
+}
+
+extension MessagePage {
+    /// What it takes in memory, about: bytes.
+    fileprivate var footprint: Int { 512 + items.reduce(0) { $0 + 160 + $1.json.count } }
+}
+
+extension MessageParts {
+    /// What it takes in memory, about: bytes. Beside a page the parts are shared with it.
+    fileprivate var footprint: Int { 256 + texts.count * 512 + attachments.count * 256 }
+}

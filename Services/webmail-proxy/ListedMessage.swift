@@ -1,0 +1,40 @@
+import IMAP
+import MailModel
+
+/// A message as a page shows it, already written as JSON but for what may change: its flags.
+struct ListedMessage: Sendable {
+    let uid: UInt32
+    var flags: [MessageFlag]
+    /// For when the message is opened.
+    let parts: MessageParts
+    /// The object's members before the flags, and after them from `tail` on.
+    let json: [UInt8]
+    private let tail: Int
+
+    init(_ item: MessageItem, parts: MessageParts) {
+        uid = item.uid
+        flags = item.flags
+        self.parts = parts
+        var head = JSONWriter(capacity: 1024)
+        head.members { item.writeHead(to: &$0) }
+        let end = head.bytes.count
+        head.members { item.writeTail(to: &$0) }
+        json = head.bytes
+        tail = end
+    }
+
+    /// - Returns: nil when the response lacks what a message must have: it is news of another.
+    init?(_ message: FetchedMessage, uidValidity: UInt32) {
+        let parts = message.structure.map { MessageParts($0) } ?? .none
+        guard let item = MessageItem(message, parts: parts, uidValidity: uidValidity) else { return nil }
+        self.init(item, parts: parts)
+    }
+
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.members(self.json[..<tail])
+            MessageItem.write(flags, to: &json)
+            json.members(self.json[tail...])
+        }
+    }
+}
