@@ -18,14 +18,16 @@ struct Folder: Sendable, Equatable {
     /// False for a folder that only has folders in it.
     let isSelectable: Bool
     let uidValidity: UInt32?
+    /// The uid that the next message will have, or a lower one.
+    let uidNext: UInt32?
     let modSeq: UInt64?
 
-    init(_ mailbox: ListedMailbox) {
+    init(_ mailbox: ListedMailbox, role: FolderRole?) {
         let path = mailbox.name.name
         self.path = path
         delimiter = mailbox.delimiter.map(String.init)
         name = mailbox.delimiter.flatMap { path.split(separator: $0).last }.map(String.init) ?? path
-        role = FolderRole(mailbox)
+        self.role = role
         total = mailbox.status?.messages ?? 0
         unseen = mailbox.status?.unseen ?? 0
         size = mailbox.status?.size
@@ -33,6 +35,7 @@ struct Folder: Sendable, Equatable {
         isSubscribed = mailbox.has(.subscribed) || mailbox.name == .inbox
         isSelectable = !mailbox.has(.noSelect) && !mailbox.has(.nonExistent)
         uidValidity = mailbox.status?.uidValidity
+        uidNext = mailbox.status?.uidNext
         modSeq = mailbox.status?.highestModSeq
     }
 
@@ -51,28 +54,31 @@ struct Folder: Sendable, Equatable {
             json.field("subscribed", isSubscribed)
             json.field("selectable", isSelectable)
             json.field("uid_validity", uidValidity)
+            json.field("uid_next", uidNext)
             json.field("modseq", modSeq)
         }
     }
 }
 
 extension MailSession {
-    /// Every folder with its counts, those with a role first: one LIST with STATUS (RFC 5819), after a NOOP that brings the selected folder up to
-    /// date.
+    /// Every folder with its counts, those with a role first: one LIST with STATUS (RFC 5819), behind a NOOP that brings
+    /// the selected folder up to date.
     func folders() async throws -> [Folder] {
-        // Dovecot answers ten times as fast while INBOX is open.
-        _ = try await select(.inbox)
-        let (_, mailboxes) = try await connection.pipeline(.noop, .folders)
+        let mailboxes = try await reading {
+            // Dovecot answers ten times as fast while INBOX is open.
+            _ = try await select(.inbox)
+            return try await connection.pipeline(.noop, .folders()).1
+        }
         roles = FolderRole.folders(in: mailboxes)
-        return mailboxes.map(Folder.init).sorted { ($0.rank, $0.path) < ($1.rank, $1.path) }
+        let roleByName = Dictionary(roles.map { ($1, $0) }) { first, _ in first }
+        return mailboxes.map { Folder($0, role: roleByName[$0.name]) }.sorted {
+            ($0.rank, $0.path) < ($1.rank, $1.path)
+        }
     }
 
     /// The folder of a role; made and subscribed when there is none.
     func folder(of role: FolderRole) async throws -> MailboxName {
-        if let known = roles[role] { return known }
-        let mailboxes = try await connection.run(.list(returning: [.specialUse]))
-        roles = FolderRole.folders(in: mailboxes)
-        if let known = roles[role] { return known }
+        if let known = try await knownRoles()[role] { return known }
         let name = role.defaultName
         do {
             _ = try await connection.pipeline(.create(name, specialUse: role.attribute), .subscribe(name))
@@ -82,12 +88,24 @@ extension MailSession {
         roles[role] = name
         return name
     }
+
+    /// What a folder is for.
+    func role(of folder: MailboxName) async throws -> FolderRole? {
+        folder == .inbox ? .inbox : try await knownRoles().first { $0.value == folder }?.key
+    }
+
+    /// The folders that have a role.
+    func knownRoles() async throws -> [FolderRole: MailboxName] {
+        if roles.isEmpty { roles = FolderRole.folders(in: try await connection.run(.list(returning: [.specialUse]))) }
+        return roles
+    }
 }
 
 extension IMAPCommand where Output == [ListedMailbox] {
-    fileprivate static var folders: Self {
+    /// Folders with all that is shown of them.
+    static func folders(_ patterns: [String] = ["*"]) -> Self {
         .list(
-            returning: [.subscribed, .specialUse],
-            status: [.messages, .unseen, .size, .uidValidity, .highestModSeq])
+            patterns: patterns, returning: [.subscribed, .specialUse],
+            status: [.messages, .unseen, .size, .uidValidity, .uidNext, .highestModSeq])
     }
 }

@@ -50,9 +50,14 @@ final class FolderCache: Sendable {
 
     private let generations = NIOLockedValueBox(Generations())
     private let limit: Int
+    /// Which messages have attachments.
+    let attachments: AttachmentIndex
 
     /// - Parameter bytes: How much is held at most, about.
-    init(bytes: Int) { limit = bytes / 2 }
+    init(bytes: Int) {
+        limit = bytes / 2
+        attachments = AttachmentIndex(bytes: bytes / 4)
+    }
 
     func page(_ key: PageKey, of folder: Folder) -> MessagePage? {
         guard case .page(let page)? = find(.page(folder, key)) else { return nil }

@@ -2,8 +2,8 @@ import HummingbirdCore
 import MailModel
 
 /// What a message list was asked for in its query string.
-struct ListRequest: Equatable {
-    enum Sort: String, CaseIterable {
+struct ListRequest: Sendable, Equatable {
+    enum Sort: String, Sendable, CaseIterable {
         /// When it came into the folder: the order the mail server keeps, so it costs nothing.
         case received
         /// The `Date` header.
@@ -11,7 +11,7 @@ struct ListRequest: Equatable {
         case from, to, subject, size
     }
 
-    enum Order: String, CaseIterable { case descending = "desc", ascending = "asc" }
+    enum Order: String, Sendable, CaseIterable { case descending = "desc", ascending = "asc" }
 
     let page: PageRequest
     var sort = Sort.received
@@ -20,17 +20,20 @@ struct ListRequest: Equatable {
     var unseen: Bool?
     /// Only those with, or without, `\Flagged`.
     var flagged: Bool?
+    /// Only those with, or without, attachments.
+    var hasAttachments: Bool?
+    /// One item for each thread: its newest message.
+    var isThreaded = false
     var query: SearchQuery?
 
     /// Whether the page is a plain window of the folder, newest first or last.
-    var isWindow: Bool { sort == .received && unseen == nil && flagged == nil && (query?.terms.isEmpty ?? true) }
+    var isWindow: Bool {
+        sort == .received && unseen == nil && flagged == nil && hasAttachments == nil && !isThreaded
+            && (query?.terms.isEmpty ?? true)
+    }
 
-    /// - Throws: `Failure` of kind `invalid` naming the parameter; also for the ones that are not supported yet, so that
-    ///   a filter is never silently ignored.
+    /// - Throws: `Failure` of kind `invalid` naming the parameter.
     init(_ parameters: FlatDictionary<Substring, Substring>) throws(Failure) {
-        for name in ["has_attachments", "threads"] where parameters[name[...]] != nil {
-            throw .invalid(name, code: "unsupported", "is not supported yet")
-        }
         page = try PageRequest(
             page: try Self.number("page", in: parameters) ?? 1,
             perPage: try Self.number("per_page", in: parameters) ?? 50)
@@ -38,7 +41,15 @@ struct ListRequest: Equatable {
         order = try Self.word("order", in: parameters) ?? .descending
         unseen = try Self.flag("unseen", in: parameters)
         flagged = try Self.flag("flagged", in: parameters)
-        if let text = parameters["q"] { query = try SearchQuery(String(text)) }
+        isThreaded = try Self.flag("threads", in: parameters) ?? false
+        hasAttachments = try Self.flag("has_attachments", in: parameters)
+        guard let text = parameters["q"] else { return }
+        let query = try SearchQuery(String(text))
+        self.query = query
+        if let asked = hasAttachments, let other = query.hasAttachments, asked != other {
+            throw .invalid("has_attachments", code: "invalid_value", "must not contradict q")
+        }
+        hasAttachments = hasAttachments ?? query.hasAttachments
     }
 
     static func flag(_ name: String, in parameters: FlatDictionary<Substring, Substring>) throws(Failure) -> Bool? {

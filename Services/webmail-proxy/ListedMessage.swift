@@ -10,6 +10,8 @@ struct ListedMessage: Sendable {
     /// The object's members before the flags, and after them from `tail` on.
     let json: [UInt8]
     private let tail: Int
+    /// The thread that it stands for.
+    private var thread: ListedThread?
 
     init(_ item: MessageItem, parts: MessageParts) {
         uid = item.uid
@@ -24,10 +26,12 @@ struct ListedMessage: Sendable {
     }
 
     /// - Returns: nil when the response lacks what a message must have: it is news of another.
-    init?(_ message: FetchedMessage, uidValidity: UInt32) {
+    init?(_ message: FetchedMessage, uidValidity: UInt32, thread: ListedThread? = nil) {
         let parts = message.structure.map { MessageParts($0) } ?? .none
-        guard let item = MessageItem(message, parts: parts, uidValidity: uidValidity) else { return nil }
+        guard var item = MessageItem(message, parts: parts, uidValidity: uidValidity) else { return nil }
+        item.threadID = thread?.id
         self.init(item, parts: parts)
+        self.thread = thread
     }
 
     func write(to json: inout JSONWriter) {
@@ -35,6 +39,23 @@ struct ListedMessage: Sendable {
             json.members(self.json[..<tail])
             MessageItem.write(flags, to: &json)
             json.members(self.json[tail...])
+            thread?.writeFields(to: &json)
         }
+    }
+}
+
+/// The thread that a message stands for.
+struct ListedThread: Sendable {
+    /// As many of its messages as are named.
+    private static let maximumUIDs = 500
+
+    let id: String
+    /// All of its messages that match, the oldest first.
+    let uids: [UInt32]
+
+    fileprivate func writeFields(to json: inout JSONWriter) {
+        json.field("thread_count", uids.count)
+        json.key("thread_uids")
+        json.array(uids.suffix(Self.maximumUIDs)) { $0.value($1) }
     }
 }

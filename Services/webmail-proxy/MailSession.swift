@@ -14,6 +14,9 @@ final class MailSession: Sendable {
         let uidValidity: UInt32
         /// How many messages it held when last heard of; sequence numbers are counted from it.
         var exists: UInt32
+        /// Opened within two seconds of the folder's making. Dovecot knows a folder that is made anew under a session
+        /// by the second of its making: one deleted and made again that quickly it takes for the old one.
+        var isYoung = false
     }
 
     /// The mailbox, by address.
@@ -50,7 +53,12 @@ final class MailSession: Sendable {
     /// - Parameter uidValidity: What the caller believes the folder's UIDVALIDITY to be (RFC 9051 §2.3.1.1).
     /// - Throws: `Failure` `notFound`; `conflict` `uid_validity_changed` when the caller's uids name other messages now.
     func select(_ folder: MailboxName, uidValidity: UInt32? = nil) async throws -> Selection {
-        let selection = try await selected(folder)
+        var selection = try await selected(folder)
+        if let uidValidity, uidValidity != selection.uidValidity {
+            // The caller may know of a folder made anew before this session does.
+            forgetSelection()
+            selection = try await selected(folder)
+        }
         if let uidValidity, uidValidity != selection.uidValidity {
             throw Failure.conflict(
                 "uid_validity_changed", "The folder was made anew and its uids name other messages now; list it again.")
@@ -81,6 +89,8 @@ final class MailSession: Sendable {
                     state.selection?.exists = exists - UInt32(clamping: min(uids.count, Int(exists)))
                 case .fetched: break
                 case .lost: state.selection = nil
+                // Dovecot could not look into the folder, as when it was deleted and made anew.
+                case .status(let status) where status.condition == .no: state.selection = nil
                 default: continue
                 }
                 hasChanged = true
@@ -96,14 +106,20 @@ final class MailSession: Sendable {
         return hearNews() ? try await look() : nil
     }
 
+    /// Opens the folder anew when it is needed next.
+    func forgetSelection() { state.withLockedValue { $0.selection = nil } }
+
     private func selected(_ folder: MailboxName) async throws -> Selection {
-        if let selection, selection.folder == folder { return selection }
+        if let selection, selection.folder == folder, !selection.isYoung { return selection }
         // A SELECT that fails leaves no folder open (RFC 9051 §6.3.2).
         state.withLockedValue { $0.selection = nil }
         do {
             let opened = try await connection.run(.select(folder))
-            let selection = Selection(folder: folder, uidValidity: opened.uidValidity, exists: opened.exists)
-            state.withLockedValue { $0.selection = selection }
+            var selection = Selection(folder: folder, uidValidity: opened.uidValidity, exists: opened.exists)
+            // UIDVALIDITY is the second of the making, or a few more; INBOX is never deleted.
+            let now = Timestamp.now() / 1000, made = Int64(opened.uidValidity)
+            selection.isYoung = folder != .inbox && (now - 2...now + 3600).contains(made)
+            state.withLockedValue { [selection] in $0.selection = selection }
             return selection
         } catch let error as IMAPError where error.isMissingFolder {
             throw Failure.notFound("This folder")
@@ -115,7 +131,9 @@ extension IMAPError {
     /// Whether the server refused since there is no such folder, or none that could hold messages.
     var isMissingFolder: Bool {
         switch self {
-        case .no(.unavailable, _), .no(.serverBug, _), .no(.inUse, _), .no(.limit, _), .no(.overQuota, _): false
+        case .no(.unavailable, _), .no(.serverBug, _), .no(.inUse, _), .no(.limit, _), .no(.overQuota, _),
+            .no(.expungeIssued, _):
+            false
         case .no: true
         default: false
         }

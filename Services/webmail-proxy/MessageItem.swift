@@ -14,6 +14,8 @@ struct MessageItem: Sendable, Equatable {
     let id: String
     /// With angle brackets.
     let messageID: String?
+    /// Known where threads were asked for.
+    var threadID: String?
     let subject: String
     let from: MIMEAddress?
     let to: [MIMEAddress]
@@ -58,8 +60,7 @@ struct MessageItem: Sendable, Equatable {
         json.field("uid", uid)
         json.field("id", id)
         json.field("message_id", messageID)
-        json.key("thread_id")
-        json.null()
+        json.field("thread_id", threadID)
         json.field("subject", subject)
         json.field("from_addr", from?.address ?? "")
         json.field("from_name", from?.name ?? "")

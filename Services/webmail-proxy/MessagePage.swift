@@ -23,6 +23,7 @@ struct MessagePage: Sendable {
         json.object { json in
             json.field("folder", folder)
             json.field("uid_validity", uidValidity)
+            json.field("uid_next", uidNext)
             json.field("modseq", modSeq)
             json.field("unseen", unseen)
             json.field("total", total)
@@ -39,29 +40,8 @@ extension MailSession {
     /// One page of a folder; a plain page of the open folder is one round trip.
     func page(of folder: MailboxName, _ request: ListRequest, uidValidity: UInt32?) async throws -> MessagePage {
         let selection = try await select(folder, uidValidity: uidValidity)
-        if request.isWindow { return try await window(of: selection, request) }
-        let (status, total, messages) = try await search(in: selection, request)
-        return MessagePage(
-            folder: folder.name, uidValidity: selection.uidValidity, modSeq: status.highestModSeq,
-            unseen: status.unseen ?? 0, total: total, page: request.page,
-            items: messages.compactMap { ListedMessage($0, uidValidity: selection.uidValidity) })
-    }
-
-    private typealias Result = (status: MailboxStatus, total: Int, messages: [FetchedMessage])
-
-    /// A page of what matches, in the order asked for: the server sorts and cuts (RFC 5256, RFC 5267 §4.4).
-    private func search(in selection: Selection, _ request: ListRequest) async throws -> Result {
-        let first = UInt32(request.page.offset + 1)
-        let (_, status, found) = try await connection.pipeline(
-            .noop, .page(selection.folder),
-            .uidSort(
-                by: [request.sortKey], request.searchKey,
-                returning: [.count, .partial(first...first + UInt32(request.page.perPage - 1))]))
-        let uids = found.matches.numbers(limit: request.page.perPage)
-        guard !uids.isEmpty else { return (status, Int(found.count ?? 0), []) }
-        let fetched = try await connection.run(.uidFetch(SequenceSet(uids), MessageItem.fetchItems))
-        let byUID = Dictionary(fetched.messages.map { ($0.uid ?? 0, $0) }) { first, _ in first }
-        return (status, Int(found.count ?? 0), uids.compactMap { byUID[$0] })
+        return request.isWindow
+            ? try await window(of: selection, request) : try await search(in: selection, request)
     }
 }
 
@@ -73,45 +53,5 @@ extension ListRequest {
         let last = min(page.offset + page.perPage, exists)
         return order == .ascending
             ? UInt32(page.offset + 1)...UInt32(last) : UInt32(exists - last + 1)...UInt32(exists - page.offset)
-    }
-
-    var sortKey: SortKey {
-        let key: SortKey =
-            switch sort {
-            case .received: .arrival
-            case .date: .date
-            case .from: .from
-            case .to: .to
-            case .subject: .subject
-            case .size: .size
-            }
-        return order == .descending ? .descending(key) : key
-    }
-
-    var searchKey: SearchKey {
-        var keys: [SearchKey] = []
-        if let unseen { keys.append(unseen ? .noFlag(.seen) : .flag(.seen)) }
-        if let flagged { keys.append(flagged ? .flag(.flagged) : .noFlag(.flagged)) }
-        keys += query?.terms.map(SearchKey.init) ?? []
-        return .and(keys)
-    }
-}
-
-extension SearchKey {
-    init(_ term: SearchQuery.Term) {
-        self =
-            switch term {
-            case .words(let text): .or(.subject(text), .or(.from(text), .or(.to(text), .cc(text))))
-            case .from(let text): .from(text)
-            case .to(let text): .or(.to(text), .cc(text))
-            case .subject(let text): .subject(text)
-            case .body(let text): .body(text)
-            case .before(let day): .before(day)
-            case .since(let day): .since(day)
-            case .larger(let bytes): .larger(UInt64(bytes))
-            case .unread: .noFlag(.seen)
-            case .read: .flag(.seen)
-            case .flagged: .flag(.flagged)
-            }
     }
 }

@@ -15,8 +15,8 @@ struct MessageRoutes: Sendable {
         let uidValidity = try request.uidValidity
         let folder = try context.folder
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
-        let page = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) {
-            try await $0.page(of: folder, list, uidValidity: uidValidity)
+        let page = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) { session in
+            try await session.reading { try await session.page(of: folder, list, uidValidity: uidValidity) }
         }
         return .json(page.json, entityTag: page.entityTag, for: request)
     }
@@ -25,8 +25,10 @@ struct MessageRoutes: Sendable {
         let markSeen = try ListRequest.flag("mark_seen", in: request.uri.queryParameters) ?? false
         let place = try MessagePlace(request, context)
         let mailbox = try await access.mailbox(request, context, scope: markSeen ? "mail:write" : "mail:read")
-        let message = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true) {
-            try await $0.open(place.uid, in: place.folder, uidValidity: place.uidValidity, markSeen: markSeen)
+        let message = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true) { session in
+            try await session.acting {
+                try await session.open(place.uid, in: place.folder, uidValidity: place.uidValidity, markSeen: markSeen)
+            }
         }
         return .json(message.json, entityTag: message.entityTag, for: request)
     }
@@ -35,21 +37,21 @@ struct MessageRoutes: Sendable {
         let permanently = try ListRequest.flag("permanent", in: request.uri.queryParameters) ?? false
         let place = try MessagePlace(request, context)
         let mailbox = try await access.mailbox(request, context, scope: "mail:write")
-        try await sessions.withSession(of: mailbox, folder: place.folder) {
-            try await $0.delete(
-                place.uid, from: place.folder, permanently: permanently, uidValidity: place.uidValidity)
+        let pin = UIDValidityPin(place.uidValidity)
+        try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true) {
+            try await $0.delete(place.uid, from: place.folder, permanently: permanently, pin)
         }
         return .noContent
     }
 
     func move(_ request: Request, _ context: CallerContext) async throws -> Response {
-        struct Move: Decodable { let target: String }
         let place = try MessagePlace(request, context)
-        let target = MailboxName(try await request.decode(Move.self).target)
-        guard !target.wire.isEmpty else { throw Failure.invalid("target", code: "required", "must name a folder") }
+        let target = MailboxName(try await request.decode(MoveRequest.self).target)
+        try MoveRequest.check(target, from: place.folder)
         let mailbox = try await access.mailbox(request, context, scope: "mail:write")
-        let uid = try await sessions.withSession(of: mailbox, folder: place.folder) {
-            try await $0.move(place.uid, from: place.folder, to: target, uidValidity: place.uidValidity)
+        let pin = UIDValidityPin(place.uidValidity)
+        let uid = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true) {
+            try await $0.move(place.uid, from: place.folder, to: target, pin)
         }
         var json = JSONWriter()
         json.object { $0.field("uid", uid) }
@@ -68,6 +70,47 @@ struct MessageRoutes: Sendable {
         var json = JSONWriter()
         json.object { $0.field("flags", now.map(\.rawValue)) }
         return .json(json.bytes)
+    }
+
+    func changes(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let asked = try ChangesRequest(request.uri.queryParameters)
+        let uidValidity = try request.uidValidity
+        let folder = try context.folder
+        let mailbox = try await access.mailbox(request, context, scope: "mail:read")
+        let changes = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) { session in
+            try await session.acting { try await session.changes(in: folder, asked, uidValidity: uidValidity) }
+        }
+        return .json(changes.json())
+    }
+
+    func batch(_ request: Request, _ context: CallerContext) async throws -> Response {
+        let pin = UIDValidityPin(try request.uidValidity)
+        let folder = try context.folder
+        let batch = try await request.decode(MessageBatch.self)
+        try batch.check(in: folder)
+        if let flags = batch.flags { _ = try FlagRequest(flags: flags, mode: batch.mode).checkedFlags() }
+        let mailbox = try await access.mailbox(request, context, scope: "mail:write")
+        let outcome = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) {
+            try await batch.run(on: $0, in: folder, pin)
+        }
+        return .json(batch.json(outcome, folder: folder, uidValidity: pin.value))
+    }
+}
+
+/// Where a message is to go.
+struct MoveRequest: Decodable {
+    let target: String
+
+    /// - Throws: `Failure` of kind `invalid` for the field `target`.
+    static func check(_ target: MailboxName, from folder: MailboxName?) throws(Failure) {
+        guard !target.wire.isEmpty else { throw .invalid("target", code: "required", "must name a folder") }
+        guard target.wire.utf8.count <= 1000, target.name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+            throw .invalid(
+                "target", code: "invalid_folder_name", "must be at most 1000 bytes without control characters")
+        }
+        guard target != folder else {
+            throw .invalid("target", code: "same_folder", "must be another folder than the message's own")
+        }
     }
 }
 

@@ -291,7 +291,12 @@ struct ConnectionStateMachine {
             return
         }
         if case .fetch(let message) = response, let digest = sent[index].request.digest {
-            if let value = digest(message) { sent[index].digested.values.append(value) }
+            if let value = digest(message) {
+                sent[index].digested.values.append(value)
+            } else if message.size == nil {
+                // Flags alone, with the UID, are news of a change by others (RFC 7162 §3.2).
+                actions.append(.event(.fetched(message)))
+            }
         } else {
             sent[index].responses.append(response)
         }
@@ -311,6 +316,7 @@ struct ConnectionStateMachine {
         case .extendedSearch(let search):
             claims.contains(.search) && (search.tag == nil || search.tag == command.tag)
         case .search, .sort: claims.contains(.search)
+        case .thread: claims.contains(.thread)
         case .list, .lsub: claims.contains(.list)
         case .mailboxStatus: claims.contains(.mailboxStatus)
         case .exists, .recent, .flags: claims.contains(.mailboxState)

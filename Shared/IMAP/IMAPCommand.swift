@@ -89,4 +89,5 @@ struct ResponseClaims: OptionSet, Sendable {
     static let quota = Self(rawValue: 1 << 10)
     static let enabled = Self(rawValue: 1 << 11)
     static let capability = Self(rawValue: 1 << 12)
+    static let thread = Self(rawValue: 1 << 13)
 }

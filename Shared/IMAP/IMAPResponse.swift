@@ -37,6 +37,7 @@ public enum UntaggedResponse: Sendable, Equatable {
     case search(SequenceSet, modSeq: UInt64?)
     case sort(SequenceSet, modSeq: UInt64?)
     case extendedSearch(ExtendedSearchResponse)
+    case thread([MessageThread])
     case fetch(FetchedMessage)
     /// A response we do not know or cannot read; at most the first kilobyte is kept.
     case other(String, [UInt8])

@@ -66,6 +66,7 @@ struct ResponseParser: Sendable {
         if let condition = Self.condition(word) { return .status(cursor.statusResponse(condition)) }
         if word.equals("SEARCH") { return try cursor.searchNumbers { .search($0, modSeq: $1) } }
         if word.equals("SORT") { return try cursor.searchNumbers { .sort($0, modSeq: $1) } }
+        if word.equals("THREAD") { return .thread(try cursor.threads()) }
         if word.equals("CAPABILITY") { return .capability(try cursor.capabilities()) }
         if word.equals("ENABLED") { return .enabled(try cursor.capabilities()) }
         try cursor.space()

@@ -29,6 +29,23 @@ struct ParserTests {
     }
 
     @Test(arguments: [
+        ("* THREAD (2)(3 6 (4 23)(44 7 96))", [[2], [3, 6, 4, 23, 44, 7, 96]]), ("* THREAD", []), ("* THREAD ", []),
+        ("* THREAD ((3)(5))", [[3, 5]]),
+        ("* THREAD " + String(repeating: "(", count: 5000) + "1" + String(repeating: ")", count: 5000), [[1]]),
+    ])
+    func threads(line: String, members: [[UInt32]]) throws {
+        #expect(try parse(line) == .untagged(.thread(members.map { MessageThread($0) })))
+    }
+
+    @Test(arguments: ["* THREAD (1", "* THREAD 1)", "* THREAD (1))", "* THREAD (x)", "* THREAD (99999999999)"])
+    func brokenThreadsAreNone(line: String) throws {
+        guard case .untagged(.other("THREAD", _)) = try parse(line) else {
+            Issue.record("read: \(line)")
+            return
+        }
+    }
+
+    @Test(arguments: [
         ("AUTHENTICATIONFAILED", ResponseCode.authenticationFailed), ("UNAVAILABLE", .unavailable),
         ("OVERQUOTA", .overQuota), ("READ-ONLY", .readOnly), ("CLOSED", .closed),
         ("HIGHESTMODSEQ 99", .highestModSeq(99)),

@@ -51,6 +51,16 @@ import Testing
             method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1/flags" },
             body: { _ in ["flags": ["\\Flagged"]] }, isWebmail: true, isForAdmins: false),
         Route(
+            method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/batch" },
+            body: { _ in ["uids": [1], "action": "flags", "flags": ["\\Flagged"]] }, isWebmail: true, isForAdmins: false
+        ),
+        Route(
+            method: .GET, path: { _ in "/api/v1/mail/webmail/changes/INBOX?since=1" }, isWebmail: true,
+            isForAdmins: false),
+        Route(
+            method: .POST, path: { _ in "/api/v1/mail/webmail/folders" }, body: { _ in ["path": .string(unique("F"))] },
+            isWebmail: true, isForAdmins: false),
+        Route(
             method: .POST, path: { _ in "/api/v1/mail/webmail/send" },
             body: { ["to": [.string($0.email)], "subject": "To myself", "plain": "x"] }, isWebmail: true,
             isForAdmins: false),
@@ -71,6 +81,10 @@ import Testing
             method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1/move" },
             body: { _ in ["target": "Trash"] }, isWebmail: true),
         Route(method: .DELETE, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1" }, isWebmail: true),
+        Route(
+            method: .PATCH, path: { _ in "/api/v1/mail/webmail/folders/Archive" }, body: { _ in ["subscribed": false] },
+            isWebmail: true),
+        Route(method: .DELETE, path: { _ in "/api/v1/mail/webmail/folders/Archive" }, isWebmail: true),
         Route(method: .POST, path: { _ in "/api/v1/auth/revocations" }, body: { ["email": .string($0.email)] }),
     ]
 

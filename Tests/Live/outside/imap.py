@@ -72,6 +72,28 @@ def append(imap: imaplib.IMAP4, folder: str, message: str) -> str:
     return imap.append(folder, None, None, message.encode())[0]
 
 
+def command(imap: imaplib.IMAP4, method: str, *arguments: str) -> str:
+    """CREATE, DELETE, RENAME and their kind: OK or NO."""
+    return getattr(imap, method)(*arguments)[0]
+
+
+def change(imap: imaplib.IMAP4, folder: str, *arguments: str) -> str:
+    """A UID command on the messages of a folder, then EXPUNGE of what is marked deleted."""
+    imap.select(folder)
+    done = imap.uid(*arguments)[0]
+    imap.expunge()
+    return done
+
+
+def folders(imap: imaplib.IMAP4) -> list[str]:
+    """The names as they are on the wire."""
+    return [line.decode().rpartition(' "/" ')[2].strip('"') for line in imap.list()[1] if line]
+
+
+def subscribed(imap: imaplib.IMAP4) -> list[str]:
+    return [line.decode().rpartition(' "/" ')[2].strip('"') for line in imap.lsub()[1] if line]
+
+
 def hold(imap: imaplib.IMAP4, seconds: float) -> dict:
     """Keeps the session open and says when (seconds since 1970), and with what words, the server ended it."""
     imap.select("INBOX")
@@ -86,7 +108,10 @@ def hold(imap: imaplib.IMAP4, seconds: float) -> dict:
     return {"ended": None, "said": said.decode(errors="replace")}
 
 
-ACTIONS = {"uids": uids, "flags": flags, "subjects": subjects, "raw": raw, "append": append, "hold": hold}
+ACTIONS = {
+    action.__name__: action
+    for action in (uids, flags, subjects, raw, append, command, change, folders, subscribed, hold)
+}
 
 
 def main() -> None:
