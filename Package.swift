@@ -162,7 +162,9 @@ let package = Package(
         tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioSSL]),
         tests("MIMETests", ["MIME"]),
         tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
-        tests("WebmailProxyTests", ["WebmailProxy", "IMAP", "MIME", "MailModel", "TestSupport", hummingbirdCore]),
+        tests(
+            "WebmailProxyTests",
+            ["WebmailProxy", "IMAP", "MIME", "MailModel", "Storage", "TestSupport", hummingbirdCore]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
         tests("AuthServerTests", ["AuthServer", "Credentials", "EventBus", "HTTPService", "MailModel"]),
         tests("AdminAPITests", ["AdminAPI", "MailModel"]),

@@ -11,6 +11,7 @@ import TestSupport
         ("introspection", { try IntrospectionRows(product: $0, rounds: 5, secondsPerRound: 2).run() }),
         ("tokens", { try await TokenRows(product: $0, tokens: 1000).run() }),
         ("webmail", { try WebmailRows(product: $0, messages: 10_000).run() }),
+        ("contacts", { try ContactRows(product: $0, contacts: 50_000, rounds: 100).run() }),
         ("delivery", { try DeliveryRows(product: $0, rounds: 40).run() }),
         ("revocation", { try RevocationRows(product: $0, rounds: 50).run() }),
     ]

@@ -24,6 +24,9 @@ import Storage
             await sessions.close(revocations)
         }
         let access = MailboxAccess(accounts: platform.database.accounts)
+        let contacts = platform.database.contacts
+        let harvest = ContactHarvest(
+            contacts: contacts, sessions: sessions, interval: settings.contactInterval, logger: logger)
 
         addRoutes(
             to: service.router, platform.authenticator, deadline: settings.mailDeadline,
@@ -34,12 +37,21 @@ import Storage
                 access: access, sessions: sessions, submission: submission, maximumBody: settings.maximumMessageBody,
                 logger: logger))
 
+        addRoutes(
+            to: service.router, platform.authenticator,
+            signatures: SignatureRoutes(access: access, signatures: platform.database.signatures),
+            contacts: ContactRoutes(
+                access: access, contacts: contacts,
+                autocomplete: Autocomplete(contacts: contacts, maximumSize: settings.contactIndexSize),
+                harvest: harvest))
+
         service.run(sessions)
+        service.run(harvest)
         service.readiness.add("jwks") { keys.isLoaded ? .ok : .down }
         service.readiness.add("dovecot", isCritical: false) { sessions.isServerAway ? .down : .ok }
     }
 
-    /// Every route of the service.
+    /// Every route over IMAP and SMTP.
     private static func addRoutes(
         to router: ServiceRouter, _ authenticator: Authenticator, deadline: Duration, folders: FolderRoutes,
         messages: MessageRoutes, content: ContentRoutes, sending: SendRoutes
@@ -62,5 +74,15 @@ import Storage
         // A message may be large and its upload slow; each step has a time-out of its own.
         let sendable = router.with(deadline: .seconds(120)).authenticated(authenticator).group("/api/v1/mail/webmail")
         sendable.post("send", use: sending.send)
+    }
+
+    /// Every route over the database.
+    private static func addRoutes(
+        to router: ServiceRouter, _ authenticator: Authenticator, signatures: SignatureRoutes, contacts: ContactRoutes
+    ) {
+        let mail = router.authenticated(authenticator).group("/api/v1/mail")
+        signatures.add(to: mail)
+        contacts.add(to: mail)
+        contacts.addBulk(to: router.with(deadline: .seconds(120)).authenticated(authenticator).group("/api/v1/mail"))
     }
 }

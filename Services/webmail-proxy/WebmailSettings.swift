@@ -20,6 +20,10 @@ struct WebmailSettings: ServiceSettings {
     let mailDeadline: Duration
     /// The longest body of a message to be sent: bytes.
     let maximumMessageBody: Int
+    /// The indexes of people together: bytes.
+    let contactIndexSize: Int
+    /// How often the folders of a mailbox are read for people at most.
+    let contactInterval: Duration
 
     init(_ read: SettingsReader) throws {
         platform = PlatformSettings(read)
@@ -31,6 +35,13 @@ struct WebmailSettings: ServiceSettings {
         maximumMessageBody = read.int(
             "send.max_body", default: 50 << 20, in: 1 << 10...1 << 30,
             "The longest JSON body of a message to be sent, attachments in base64 included: bytes")
+        contactIndexSize =
+            read.int(
+                "contacts.index_mb", default: 64, in: 1...65_536,
+                "Memory for finding people by some letters, of all mailboxes together: MB") << 20
+        contactInterval = read.duration(
+            "contacts.interval", default: .seconds(60),
+            "How often the folders of a mailbox in use are read for whom it writes to and hears from, at most")
         let authority = read.optionalString("tls.ca_file", "A PEM file of the roots to trust; the system's without one")
         imap = try Self.imap(read, authority: authority, timeout: mailDeadline)
         sessions = MailSessions.Limits(

@@ -79,4 +79,7 @@ public struct JSONResponses: ResponseEncoder, Sendable {
     {
         try .json(value)
     }
+
+    /// The JSON of a value, as every answer has it.
+    public static func bytes(_ value: some Encodable) throws -> [UInt8] { try JSONOutputEncoder.encode(value) }
 }

@@ -59,6 +59,8 @@ public struct Database: Sendable {
     public var domains: DomainStore { DomainStore(database: self) }
     public var accounts: AccountStore { AccountStore(database: self) }
     public var aliases: AliasStore { AliasStore(database: self) }
+    public var signatures: SignatureStore { SignatureStore(database: self) }
+    public var contacts: ContactStore { ContactStore(database: self) }
 
     /// One round trip to the server.
     public func ping() async throws { try await mapped { try await pool.ping() } }

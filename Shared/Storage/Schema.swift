@@ -36,6 +36,7 @@ enum Schema {
     static let migrations: [[SQL]] = [
         people + credentials + mail + viewsForMailServers, Schema.oauthAndAudit, Schema.revocationsOfGrants,
         Schema.keysAndTombstones,
+        Schema.signatures + Schema.contacts,
     ]
 
     private static let people: [SQL] = [

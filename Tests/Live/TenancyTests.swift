@@ -11,6 +11,8 @@ import Testing
         var account = 999_999_999
         var user = 999_999_999
         var customer = 999_999_999
+        var signature = 999_999_999
+        var contact = 999_999_999
         var email = "nobody@nowhere.test"
     }
 
@@ -64,6 +66,29 @@ import Testing
             method: .POST, path: { _ in "/api/v1/mail/webmail/send" },
             body: { ["to": [.string($0.email)], "subject": "To myself", "plain": "x"] }, isWebmail: true,
             isForAdmins: false),
+        Route(method: .GET, path: { _ in "/api/v1/mail/signatures" }, isWebmail: true, isForAdmins: false),
+        Route(
+            method: .POST, path: { _ in "/api/v1/mail/signatures" }, body: { _ in ["name": "x", "html": "x"] },
+            isWebmail: true, isForAdmins: false),
+        Route(
+            method: .GET, path: { _ in "/api/v1/mail/signatures/match?to=a@b.test" }, isWebmail: true,
+            isForAdmins: false),
+        Route(
+            method: .GET, path: { "/api/v1/mail/signatures/\($0.signature)" }, isWebmail: true, isForAdmins: false),
+        Route(
+            method: .PUT, path: { "/api/v1/mail/signatures/\($0.signature)" },
+            body: { _ in ["name": "y", "html": "y"] }, isWebmail: true, isForAdmins: false),
+        Route(method: .GET, path: { _ in "/api/v1/mail/contacts" }, isWebmail: true, isForAdmins: false),
+        Route(
+            method: .POST, path: { _ in "/api/v1/mail/contacts" },
+            body: { _ in ["emails": .string(unique("c") + "@x.test")] }, isWebmail: true, isForAdmins: false),
+        Route(method: .GET, path: { "/api/v1/mail/contacts/\($0.contact)" }, isWebmail: true, isForAdmins: false),
+        Route(
+            method: .PUT, path: { "/api/v1/mail/contacts/\($0.contact)" },
+            body: { _ in ["emails": .string(unique("c") + "@x.test")] }, isWebmail: true, isForAdmins: false),
+        Route(method: .GET, path: { _ in "/api/v1/mail/contacts/export" }, isWebmail: true, isForAdmins: false),
+        Route(
+            method: .GET, path: { _ in "/api/v1/mail/contacts/autocomplete?q=a" }, isWebmail: true, isForAdmins: false),
         Route(
             method: .POST, path: { _ in "/api/v1/auth/mail-token" }, body: { ["email": .string($0.email)] },
             isForAdmins: false),
@@ -85,6 +110,9 @@ import Testing
             method: .PATCH, path: { _ in "/api/v1/mail/webmail/folders/Archive" }, body: { _ in ["subscribed": false] },
             isWebmail: true),
         Route(method: .DELETE, path: { _ in "/api/v1/mail/webmail/folders/Archive" }, isWebmail: true),
+        Route(method: .DELETE, path: { "/api/v1/mail/signatures/\($0.signature)" }, isWebmail: true),
+        Route(method: .DELETE, path: { "/api/v1/mail/contacts/\($0.contact)" }, isWebmail: true),
+        Route(method: .POST, path: { _ in "/api/v1/mail/contacts/import" }, isWebmail: true),
         Route(method: .POST, path: { _ in "/api/v1/auth/revocations" }, body: { ["email": .string($0.email)] }),
     ]
 
@@ -103,10 +131,15 @@ import Testing
         let user = try await tenant.newUser("member", accounts: [alice.email])
         member = user.client
         own = Subject(
-            domain: tenant.domainID, account: alice.id, user: user.id, customer: tenant.customerID, email: alice.email)
+            domain: tenant.domainID, account: alice.id, user: user.id, customer: tenant.customerID,
+            signature: try await Self.id(alice.client.post("/api/v1/mail/signatures", ["name": "x", "html": "x"])),
+            contact: try await Self.id(alice.client.post("/api/v1/mail/contacts", ["emails": "a@x.test"])),
+            email: alice.email)
         try #require(try await alice.send(to: alice.email, subject: "Mine").status == 202)
         _ = try await alice.arrival(of: "Mine")
     }
+
+    private static func id(_ reply: Reply) throws -> Int { try #require(try reply.json(201)["id"].int) }
 
     @Test func whatIsTheirsIsServed() async throws {
         for route in Self.routes {
@@ -154,6 +187,8 @@ import Testing
         let user = try await neighbour.newUser("member", accounts: [carol.email])
         let foreign = Subject(
             domain: neighbour.domainID, account: carol.id, user: user.id, customer: neighbour.customerID,
+            signature: try await Self.id(carol.client.post("/api/v1/mail/signatures", ["name": "x", "html": "x"])),
+            contact: try await Self.id(carol.client.post("/api/v1/mail/contacts", ["emails": "a@x.test"])),
             email: carol.email)
         for route in Self.routes + Self.upheavals {
             for (who, client) in [("admin", admin), ("member", member), ("mailbox", alice.client)] {
@@ -172,7 +207,9 @@ import Testing
     /// What a reply says, without what differs between any two requests.
     private func told(_ reply: Reply, of subject: Subject) -> String {
         let body = (try? String(decoding: reply.json.without("request_id").data, as: UTF8.self)) ?? ""
-        return [subject.domain, subject.account, subject.user, subject.customer].reduce(body) {
+        return [
+            subject.domain, subject.account, subject.user, subject.customer, subject.signature, subject.contact,
+        ].reduce(body) {
             $0.replacing("\($1)", with: "ID")
         }.replacing(subject.email, with: "EMAIL")
     }
