@@ -10,10 +10,11 @@ import TestSupport
         ("memory", { try MemoryRows(product: $0).run() }),
         ("introspection", { try IntrospectionRows(product: $0, rounds: 5, secondsPerRound: 2).run() }),
         ("tokens", { try await TokenRows(product: $0, tokens: 1000).run() }),
+        ("logins", { try DovecotLoginRows(product: $0, rounds: 300).run() }),
         ("webmail", { try WebmailRows(product: $0, messages: 10_000).run() }),
         ("contacts", { try ContactRows(product: $0, contacts: 50_000, rounds: 100).run() }),
         ("delivery", { try DeliveryRows(product: $0, rounds: 40).run() }),
-        ("revocation", { try RevocationRows(product: $0, rounds: 50).run() }),
+        ("revocation", { try RevocationRows(product: $0, rounds: 50, roundsWithoutRedis: 10).run() }),
     ]
 
     static func main() async throws {
@@ -36,8 +37,7 @@ struct MemoryRows {
 
     func run() throws -> [Result] {
         try ["auth-server", "admin-api", "webmail-proxy", "mail-watcher"].map { service in
-            let pid = try String(contentsOfFile: "\(product.pidsFolder)/\(service)", encoding: .utf8)
-                .trimmingCharacters(in: .whitespacesAndNewlines)
+            let pid = try product.processID(of: service)
             let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
             let kilobytes =
                 status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }

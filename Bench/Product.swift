@@ -4,7 +4,7 @@ import TestSupport
 /// The running product and a mailbox of our own in it.
 final class Product: Sendable {
     let authPort, webmailPort, watcherPort, imapPort, lmtpPort: Int
-    let serviceToken, introspectionCredentials, mailbox, pidsFolder: String
+    let serviceToken, introspectionCredentials, mailbox, pidsFolder, state: String
     private let adminPort: Int
 
     init(_ stack: TestStack) throws {
@@ -21,6 +21,7 @@ final class Product: Sendable {
         serviceToken = stack.serviceToken
         introspectionCredentials = stack.introspectCredentials
         pidsFolder = stack.pidsDirectory
+        state = stack.state
         mailbox = "bench@bench\(getpid()).test"
     }
 
@@ -56,10 +57,29 @@ final class Product: Sendable {
             ], body: "token=\(token)")
     }
 
+    func processID(of name: String) throws -> Int32 {
+        let text = try String(contentsOfFile: "\(pidsFolder)/\(name)", encoding: .utf8)
+        guard let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw Socket.Failed(description: "\(name) does not run")
+        }
+        return pid
+    }
+
+    /// Begins to start again what has died of the stack.
+    func startAgain(_ name: String) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "deploy/local/stack")
+        process.arguments = ["up", name]
+        process.environment = ProcessInfo.processInfo.environment.merging(["STATE": state]) { $1 }
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+
     /// What a service has used of the processors since it started, in hundredths of a second exactly.
     func processorSeconds(of service: String) throws -> Double {
-        let pid = try String(contentsOfFile: "\(pidsFolder)/\(service)", encoding: .utf8)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let pid = try processID(of: service)
         let fields = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).split(separator: " ")
         return (Double(fields[13]) ?? 0) / 100 + (Double(fields[14]) ?? 0) / 100
     }

@@ -53,11 +53,7 @@ struct TokenRows {
         try lua.write(to: script, atomically: true, encoding: .utf8)
         let call = try product.introspection(of: product.mailToken())
         func latencies() throws -> [Double] {
-            try (0..<4000).map { _ in
-                let begun = ContinuousClock.now
-                try call()
-                return Double(begun.duration(to: .now).components.attoseconds) / 1e15
-            }
+            try (0..<4000).map { _ in try timed { try call() } }
         }
         _ = try latencies()
         var quiet: [Double] = []
