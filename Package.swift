@@ -148,12 +148,12 @@ let package = Package(
             "HTTPServiceTests",
             [
                 "HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpTypes, nioCore,
-                nioLocks, coreMetrics, logging,
+                nioEmbedded, nioHTTP1, nioLocks, coreMetrics, logging,
             ]),
         tests(
             "WebSocketsTests",
             ["WebSockets", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging]),
-        tests("CredentialsTests", ["Credentials", "MailModel", jwtKit, nioLocks]),
+        tests("CredentialsTests", ["Credentials", "MailModel", crypto, jwtKit, nioLocks]),
         tests("StorageTests", ["Storage", "MariaDB", "MailModel", "TestSupport"]),
         tests("MariaDBTests", ["MariaDB", "TestSupport"]),
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioPosix, logging, lifecycle]),
@@ -166,7 +166,12 @@ let package = Package(
             "WebmailProxyTests",
             ["WebmailProxy", "IMAP", "MIME", "MailModel", "Storage", "TestSupport", hummingbirdCore]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
-        tests("AuthServerTests", ["AuthServer", "Credentials", "EventBus", "HTTPService", "MailModel"]),
+        tests(
+            "AuthServerTests",
+            [
+                "AuthServer", "Credentials", "EventBus", "HTTPService", "MailModel", "MariaDB", "Storage",
+                "TestSupport", logging,
+            ]),
         tests("AdminAPITests", ["AdminAPI", "MailModel"]),
         tests("MailWatcherTests", ["MailWatcher", "Credentials", "IMAP", "MailModel", nioCore]),
 

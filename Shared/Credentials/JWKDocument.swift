@@ -9,6 +9,17 @@ enum JWKDocument {
     struct Header: Decodable {
         let alg: String
         let kid: String
+        /// Extensions that a reader must understand (RFC 7515 §4.1.11): we understand none.
+        let hasCriticalExtensions: Bool
+
+        enum CodingKeys: String, CodingKey { case alg, kid, crit }
+
+        init(from decoder: any Decoder) throws {
+            let members = try decoder.container(keyedBy: CodingKeys.self)
+            alg = try members.decode(String.self, forKey: .alg)
+            kid = try members.decode(String.self, forKey: .kid)
+            hasCriticalExtensions = members.contains(.crit)
+        }
     }
 
     private struct Key: Decodable {
@@ -39,10 +50,56 @@ enum JWKDocument {
         return verifiers
     }
 
-    /// The first segment of a compact JWT.
-    static func header(of segment: String) -> Header? {
-        var base64 = segment.replacing("-", with: "+").replacing("_", with: "/")
+    /// The first segment of a compact JWT; nil also when a member stands in it twice (RFC 7515 §4).
+    static func header(of segment: some StringProtocol) -> Header? {
+        guard let json = decoded(segment), MemberNames.areUnique(json) else { return nil }
+        return try? JSONDecoder().decode(Header.self, from: json)
+    }
+
+    /// The JSON of a segment of a compact JWT.
+    static func decoded(_ segment: some StringProtocol) -> Data? {
+        var base64 = String(segment).replacing("-", with: "+").replacing("_", with: "/")
         while base64.utf8.count % 4 != 0 { base64 += "=" }
-        return Data(base64Encoded: base64).flatMap { try? JSONDecoder().decode(Header.self, from: $0) }
+        return Data(base64Encoded: base64)
+    }
+}
+
+/// Whether the members of a JSON object have a name each of their own: a reader that takes the first of two and one that
+/// takes the last see two different tokens (RFC 7519 §4).
+enum MemberNames {
+    /// - Parameter json: One object. A name with an escape counts as a repetition: no token of ours has one.
+    static func areUnique(_ json: Data) -> Bool {
+        var names: Set<Data> = []
+        var depth = 0
+        var isName = false
+        var index = json.startIndex
+        while index < json.endIndex {
+            switch json[index] {
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                depth += 1
+                isName = depth == 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: ","): isName = depth == 1
+            case UInt8(ascii: "\""):
+                let (text, end) = string(json[json.index(after: index)...])
+                if isName {
+                    guard !text.contains(UInt8(ascii: "\\")), names.insert(text).inserted else { return false }
+                    isName = false
+                }
+                index = end
+            default: break
+            }
+            if index < json.endIndex { index = json.index(after: index) }
+        }
+        return true
+    }
+
+    /// What stands before the closing quote, and where that is.
+    private static func string(_ rest: Data) -> (text: Data, end: Data.Index) {
+        var end = rest.startIndex
+        while end < rest.endIndex, rest[end] != UInt8(ascii: "\"") {
+            end += rest[end] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        return (Data(rest[..<min(end, rest.endIndex)]), min(end, rest.endIndex))
     }
 }

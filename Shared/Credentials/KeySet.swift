@@ -96,9 +96,19 @@ public final class KeySet: Sendable, Service {
             throw Failure.invalidToken
         }
         guard claims.iss == issuer, claims.aud == claims.type.audience,
-            claims.exp > Timestamp.now() / 1000 - Self.leeway
+            claims.exp > Timestamp.now() / 1000 - Self.leeway, Self.isWrittenOneWay(token)
         else { throw Failure.invalidToken }
         return claims
+    }
+
+    /// Whether no claim stands in it twice, and the bits that the signature's last letter has to spare are zero: else one
+    /// signature could be written in several ways.
+    private static func isWrittenOneWay(_ token: String) -> Bool {
+        let segments = token.split(separator: ".", omittingEmptySubsequences: false)
+        guard segments.count == 3, let last = segments[2].last, "AQgw".contains(last),
+            let claims = JWKDocument.decoded(segments[1])
+        else { return false }
+        return MemberNames.areUnique(claims)
     }
 
     /// Keeps the keys fresh until shutdown; returns at that at once for a fixed set.
@@ -116,7 +126,9 @@ public final class KeySet: Sendable, Service {
         guard let dot = token.firstIndex(of: ".") else { throw Failure.invalidToken }
         let segment = String(token[..<dot])
         if let known = keys.withLockedValue({ $0.headers[segment] }) { return known }
-        guard let header = JWKDocument.header(of: segment), header.alg == "ES256" else { throw Failure.invalidToken }
+        guard let header = JWKDocument.header(of: segment), header.alg == "ES256",
+            !header.hasCriticalExtensions
+        else { throw Failure.invalidToken }
         if let found = remember(segment, kid: header.kid) { return found }
         if await fetchIfDue(), let found = remember(segment, kid: header.kid) { return found }
         guard isLoaded else { throw Failure.unavailable("The issuer of the tokens") }

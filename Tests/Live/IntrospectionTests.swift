@@ -111,10 +111,23 @@ import Testing
             ("another type", ["sign": "key", "claims": ["type": "access"]]),
             ("a mailbox that does not exist", ["sign": "key", "claims": ["email": "nobody@nowhere.test"]]),
             ("an unknown key", ["sign": "key", "header": ["kid": "unknown"]]),
+            ("a list of keys", ["sign": "key", "header": ["kid": ["a", "b"]]]),
+            ("the key in a file", ["sign": "stranger", "header": ["kid": "../../../../../../dev/null"]]),
+            ("with an extension we must know", ["sign": "key", "header": ["crit": ["exp"]]]),
+            ("brings its key along", ["sign": "embedded"]),
+            ("brings its key along, named as ours", ["sign": "embedded", "header": ["alg": "ES256"]]),
+            ("says where its key is", ["sign": "stranger", "header": ["jku": "http://127.0.0.1:9/jwks.json"]]),
+            ("HMAC with the public key in PEM", ["sign": "hmac", "secret": "pem", "header": ["alg": "HS256"]]),
+            ("HMAC with the public JWK", ["sign": "hmac", "secret": "jwk", "header": ["alg": "HS256"]]),
+            ("HMAC with the key set", ["sign": "hmac", "secret": "jwks", "header": ["alg": "HS256"]]),
+            ("HMAC with the point", ["sign": "hmac", "secret": "point", "header": ["alg": "HS256"]]),
+            ("HMAC under the name of ES256", ["sign": "hmac", "secret": "pem"]),
         ] {
             let forged = try await forge(token, forgery)
             try await expectInactive(forged, "\(what)")
-            #expect(try await alice.canLogInToIMAP(.xoauth2(forged)) == false, "\(what)")
+            if forgery["sign"] != "hmac" {
+                #expect(try await alice.canLogInToIMAP(.xoauth2(forged)) == false, "\(what)")
+            }
         }
         // The forger's tools make good tokens when nothing is changed: the refusals above are not their fault.
         let faithful = try await forge(token, ["sign": "key"])
@@ -131,7 +144,9 @@ import Testing
                     "password": .string(platform.stack.database.password),
                     "name": .string(platform.stack.database.name),
                 ],
-                "sign": change["sign"], "claims": change["claims"] == .null ? [:] : change["claims"],
+                "sign": change["sign"], "secret": change["secret"],
+                "jwk": try await platform.stranger.get("/.well-known/jwks.json").json(200)["keys"][0],
+                "claims": change["claims"] == .null ? [:] : change["claims"],
                 "header": change["header"] == .null ? [:] : change["header"],
             ]
         ).next()
