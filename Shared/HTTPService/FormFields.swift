@@ -8,8 +8,10 @@ public struct FormFields: Sendable {
     /// - Throws: `Failure` `malformed` for broken percent-encoding or more than 1000 fields.
     public init(_ encoded: some StringProtocol) throws {
         guard !encoded.isEmpty else { return }
-        for pair in encoded.split(separator: "&", maxSplits: 1000) {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        // By bytes: as characters, "&" and "=" with an accent on them would be others.
+        for pair in String(encoded).utf8.split(separator: UInt8(ascii: "&"), maxSplits: 1000) {
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+                .map { Substring($0) }
             guard fields.count < 1000, let name = PercentEncoding.decode(parts[0], plusIsSpace: true),
                 let value = parts.count == 2 ? PercentEncoding.decode(parts[1], plusIsSpace: true) : ""
             else { throw Failure(.malformed, code: "malformed_form", "The form or query is not well-formed.") }

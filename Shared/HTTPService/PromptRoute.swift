@@ -25,28 +25,39 @@ public struct PromptRequest: Sendable {
     public let headers: HTTPHeaders
     public let body: ByteBuffer
 
-    /// The value of a field of a form; nil when there is none, when it is there twice, and when it would have to be
-    /// decoded first.
+    /// The value of a field of a form, as `FormFields` would find it; nil when that is to judge: when there is no such
+    /// field, or two, when something would have to be decoded first, and when there are very many fields.
     public func formField(_ name: StaticString) -> String? {
-        guard headers.first(name: "content-type")?.utf8.starts(with: "application/x-www-form-urlencoded".utf8) == true
-        else { return nil }
+        guard isForm else { return nil }
         return body.withUnsafeReadableBytes { bytes in
+            guard !bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return nil }
+            let name = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
             var found: Slice<UnsafeRawBufferPointer>?
             var rest = bytes[...]
+            var count = 0
             while !rest.isEmpty {
                 let end = rest.firstIndex(of: UInt8(ascii: "&")) ?? rest.endIndex
                 let pair = rest[..<end]
                 rest = rest[end...].dropFirst()
-                guard pair.count > name.utf8CodeUnitCount, pair[pair.startIndex + name.utf8CodeUnitCount] == 0x3d,
-                    pair.starts(with: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-                else { continue }
+                count += 1
+                guard count <= Self.maximumFields else { return nil }
+                guard pair.starts(with: name) else { continue }
+                let value = pair.dropFirst(name.count)
+                // Without "=" its value is empty, and with anything else it is another field.
+                guard value.isEmpty || value.first == UInt8(ascii: "=") else { continue }
                 guard found == nil else { return nil }
-                found = pair.dropFirst(name.utf8CodeUnitCount + 1)
+                found = value.dropFirst()
             }
-            guard let found, !found.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
-                return nil
-            }
-            return String(validating: found, as: UTF8.self)
+            return found.flatMap { String(validating: $0, as: UTF8.self) }
         }
+    }
+
+    private static let maximumFields = 100
+
+    private var isForm: Bool {
+        let form = "application/x-www-form-urlencoded".utf8
+        guard let type = headers.first(name: "content-type")?.utf8, type.starts(with: form) else { return false }
+        let next = type.dropFirst(form.count).first
+        return next == nil || next == UInt8(ascii: ";") || next == UInt8(ascii: " ")
     }
 }

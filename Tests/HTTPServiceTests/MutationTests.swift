@@ -1,0 +1,189 @@
+import FoundationEssentials
+import Hummingbird
+import MailModel
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import Testing
+
+@testable import HTTPService
+
+/// What reads bytes of strangers, against mutilated ones: the same in every run.
+@Suite struct MutationTests {
+    /// The quick way to a form's field and the thorough one must never disagree: a token that one of them sees and the
+    /// other does not would count or not by chance.
+    @Test func theQuickWayToAFieldFindsWhatTheThoroughOneDoes() throws {
+        var random = SplitMix(state: 1)
+        let pieces: [[UInt8]] =
+            ["token", "token=", "tokens=", "tok", "=", "&", "&&", "&token=abc", "a.b.c", "%", "%41", "%74oken=x", "+"]
+            .map { Array($0.utf8) } + [
+                [0], [0xff], [0xc3, 0xa9], [0xcc, 0x81], [0xe2, 0x82], [0x26, 0xcc, 0x81], [0x3d],
+            ]
+        var quick = 0
+        for _ in 0..<20_000 {
+            var body: [UInt8] = []
+            for _ in 0..<Int.random(in: 0...7, using: &random) {
+                body += pieces[Int.random(in: 0..<pieces.count, using: &random)]
+            }
+            let request = PromptRequest(
+                headers: ["Content-Type": "application/x-www-form-urlencoded"], body: ByteBuffer(bytes: body))
+            guard let found = request.formField("token") else { continue }
+            quick += 1
+            let fields = try FormFields(String(buffer: request.body))
+            #expect(fields.all("token") == [found], "\(body)")
+        }
+        #expect(quick > 1000, "else this tests nothing")
+    }
+
+    @Test func theQuickWayIsForFormsOfAFewFields() {
+        func find(_ body: String, _ type: String = "application/x-www-form-urlencoded") -> String? {
+            PromptRequest(headers: ["Content-Type": type], body: ByteBuffer(string: body)).formField("token")
+        }
+        #expect(find("a=b&token=c&d") == "c" && find("token=") == "" && find("token") == "")
+        #expect(find("token=c", "application/x-www-form-urlencoded; charset=utf-8") == "c")
+        for type in ["application/json", "application/x-www-form-urlencodedx", "Application/X-WWW-Form-Urlencoded", ""]
+        {
+            #expect(find("token=c", type) == nil)
+        }
+        for body in ["token=a&token=b", "token&token=b", "token=a&x=%zz", "tokens=a", "", "token=a+b"] {
+            #expect(find(body) == nil, "\(body)")
+        }
+        #expect(find(String(repeating: "a&", count: 200) + "token=c") == nil)
+    }
+
+    @Test func mutilatedFormsAreReadOrRefused() {
+        var random = SplitMix(state: 2)
+        let seed = Array("grant_type=authorization_code&code=xc_%C3%A9%20a+b&empty=&bare&k=v=w".utf8)
+        for _ in 0..<10_000 {
+            let text = String(decoding: random.mutation(of: seed), as: UTF8.self)
+            do {
+                let fields = try FormFields(text)
+                // A field is a name and what follows it: none is made up.
+                #expect(fields.all("code").count <= 2)
+            } catch { #expect((error as? Failure)?.code == "malformed_form") }
+        }
+        #expect(throws: Failure.self) { try FormFields(String(repeating: "a&", count: 2000)) }
+    }
+
+    /// UAX #29 joins them to one character; RFC 1866 knows only bytes.
+    @Test func accentsOnSeparatorsHideNothing() throws {
+        let fields = try FormFields("a=1&\u{301}b=2&token=\u{301}c")
+        #expect(fields["a"] == "1" && fields["\u{301}b"] == "2" && fields["token"] == "\u{301}c")
+    }
+
+    @Test func onlyTheCredentialItselfMatches() {
+        var random = SplitMix(state: 3)
+        let credential = BasicCredential("dovecot:secret")
+        let good = "Basic " + Data("dovecot:secret".utf8).base64EncodedString()
+        #expect(credential.matches(authorization: good))
+        for _ in 0..<5000 {
+            let text = String(decoding: random.mutation(of: Array(good.utf8)), as: UTF8.self)
+            guard credential.matches(authorization: text) else { continue }
+            let encoded = text.split(separator: " ").last.map(String.init) ?? ""
+            #expect(Data(base64Encoded: encoded) == Data("dovecot:secret".utf8), "\(text)")
+        }
+    }
+
+    /// However requests are cut, mutilated and sent one behind the other: each that is a request is answered once, in
+    /// order, whether promptly or by the router.
+    @Test func promptAnswersKeepTheOrderOfTheConnection() throws {
+        var random = SplitMix(state: 4)
+        for _ in 0..<1500 {
+            var bytes: [UInt8] = []
+            for number in 0..<Int.random(in: 1...4, using: &random) {
+                let body = ["token=abc", "token=%41", "other=1", ""][Int.random(in: 0..<4, using: &random)]
+                let path = Bool.random(using: &random) ? "/prompt" : "/other"
+                let close = Int.random(in: 0..<12, using: &random) == 0 ? "Connection: close\r\n" : ""
+                bytes += Array(
+                    """
+                    POST \(path) HTTP/1.1\r\nHost: a\r\n\(close)X-Request-ID: r\(number)\r\n\
+                    Content-Type: application/x-www-form-urlencoded\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)
+                    """.utf8)
+            }
+            if Bool.random(using: &random) { bytes = random.mutation(of: bytes) }
+            let cuts = (0..<Int.random(in: 0...4, using: &random)).map { _ in
+                Int.random(in: 0...bytes.count, using: &random)
+            }
+            let (with, without) = (
+                try Self.answers(bytes, cuts: cuts, prompt: true), try Self.answers(bytes, cuts: cuts, prompt: false)
+            )
+            #expect(with == without, "\(String(decoding: bytes, as: UTF8.self)) \(cuts)")
+        }
+    }
+
+    /// The ids of the requests answered on one connection, in order.
+    private static func answers(_ bytes: [UInt8], cuts: [Int], prompt: Bool) throws -> [String] {
+        let channel = EmbeddedChannel()
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
+        if prompt {
+            let route = PromptRoute("/prompt") { request in
+                request.formField("token").map { ByteBuffer(string: #"{"token":"\#($0)"}"#) }
+            }
+            try pipeline.addHandler(PromptHandler([(route, nil)]))
+        }
+        try pipeline.addHandler(AnswersAll())
+        var start = 0
+        for cut in cuts.sorted() + [bytes.count] {
+            // What cannot be parsed is an error here, as it is on a real connection.
+            do { try channel.writeInbound(ByteBuffer(bytes: bytes[start..<cut])) } catch { break }
+            start = cut
+        }
+        var output = ""
+        while let part = try channel.readOutbound(as: ByteBuffer.self) { output += String(buffer: part) }
+        _ = try? channel.finish()
+        return output.split(separator: "\r\n").compactMap { line in
+            guard line.lowercased().hasPrefix("x-request-id: ") else { return nil }
+            let id = line.dropFirst("x-request-id: ".count)
+            return id.wholeMatch(of: /r[0-9]/) == nil ? "?" : String(id)
+        }
+    }
+}
+
+/// Stands where the router is.
+private final class AnswersAll: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+    private var id = ""
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): id = head.headers.first(name: "x-request-id") ?? "none"
+        case .body: break
+        case .end:
+            let head = HTTPResponseHead(
+                version: .http1_1, status: .ok, headers: ["X-Request-ID": id, "Content-Length": "0"])
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        }
+    }
+}
+
+/// The same numbers in every run.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// A few bytes changed, taken out, put in or exchanged.
+    mutating func mutation(of seed: [UInt8]) -> [UInt8] {
+        var bytes = seed
+        for _ in 0..<Int.random(in: 1...5, using: &self) where !bytes.isEmpty {
+            let index = Int.random(in: 0..<bytes.count, using: &self)
+            switch Int.random(in: 0..<4, using: &self) {
+            case 0: bytes.remove(at: index)
+            case 1: bytes.insert(UInt8.random(in: 0...255, using: &self), at: index)
+            case 2: bytes.swapAt(index, Int.random(in: 0..<bytes.count, using: &self))
+            default: bytes[index] = UInt8.random(in: 0...255, using: &self)
+            }
+        }
+        return bytes
+    }
+}
