@@ -39,11 +39,16 @@ public final class PasswordHash: Sendable {
         return try await queued { Self.compute(password) }.unwrapped()
     }
 
-    /// Whether the password is the one of the hash; false also for a hash of a scheme that is not ARGON2ID.
+    /// Whether the password is the one of the hash; false, after the same time, also for a hash of a scheme that is not
+    /// ARGON2ID.
     ///
     /// - Throws: `Failure` `unavailable` when the queue is full.
     public func verify(_ password: String, against hash: String) async throws -> Bool {
         guard (1...Self.maximumLength).contains(password.utf8.count) else { return false }
+        guard hash.hasPrefix(Self.prefix) else {
+            try await verifyDummy(password)
+            return false
+        }
         return try await queued { Self.matches(password, hash) }
     }
 
