@@ -67,6 +67,7 @@ struct Edge: RouterMiddleware {
         isLogged: Bool, metrics: RouteMetrics?
     ) -> Response {
         var response = response
+        EntityTags.apply(request, to: &response)
         response.headers.append(HTTPField(name: .xRequestID, value: context.requestID))
         SecurityHeaders.add(to: &response.headers)
         let elapsed = started.duration(to: .now)

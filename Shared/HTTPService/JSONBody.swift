@@ -45,13 +45,16 @@ extension Request {
 }
 
 extension Response {
-    /// A JSON answer.
+    /// A JSON answer; what may be read again has an entity tag.
     public static func json(
         _ value: some Encodable, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
     ) throws -> Response {
         let bytes = try JSONOutputEncoder.encode(value)
         var headers = headers
         headers[.contentType] = "application/json"
+        if status == .ok, !headers.contains(.cacheControl), !headers.contains(.eTag) {
+            headers[.eTag] = EntityTags.tag(of: bytes)
+        }
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
