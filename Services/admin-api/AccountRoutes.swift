@@ -56,7 +56,7 @@ struct AccountRoutes: Sendable {
         let name = try Self.displayName(body.display_name) ?? ""
         let account = try await accounts.create(
             domainID: domainID, localPart: body.local_part, passwordHash: try await passwords.hash(body.password),
-            quotaMB: quota, displayName: name, scope: context.caller.scope)
+            quotaMB: quota, displayName: name, scope: context.caller.scope, by: .init(context))
         return try .json(account, status: .created)
     }
 
@@ -73,7 +73,7 @@ struct AccountRoutes: Sendable {
         let body: NewPassword = try await request.decode()
         try PasswordRule.check(body.password)
         let revocation = try await accounts.setPassword(
-            id, hash: try await passwords.hash(body.password), scope: context.caller.scope)
+            id, hash: try await passwords.hash(body.password), scope: context.caller.scope, by: .init(context))
         await platform.announce([revocation])
         return try .json(try await accounts.find(id, scope: .everything))
     }
@@ -84,14 +84,16 @@ struct AccountRoutes: Sendable {
         return try .json(
             try await accounts.update(
                 context.idParameter(), quotaMB: try Self.quota(body.quota_mb),
-                displayName: try Self.displayName(body.display_name), scope: context.caller.scope))
+                displayName: try Self.displayName(body.display_name), scope: context.caller.scope, by: .init(context)))
     }
 
     private func setSuspended(_ suspended: Bool, _ request: Request, _ context: CallerContext) async throws -> Response
     {
         try context.caller.requireAdmin("mail:write")
         let id = try context.idParameter()
-        if let revocation = try await accounts.setSuspended(id, suspended, scope: context.caller.scope) {
+        if let revocation = try await accounts.setSuspended(
+            id, suspended, scope: context.caller.scope, by: .init(context))
+        {
             await platform.announce([revocation])
         }
         return try .json(try await accounts.find(id, scope: .everything))

@@ -53,7 +53,8 @@ struct AliasRoutes: Sendable {
         let source = try source(body.source, of: try DomainName(domain.domain))
         return try .json(
             try await aliases.create(
-                domainID: domainID, source: source, destination: destination, scope: context.caller.scope),
+                domainID: domainID, source: source, destination: destination, scope: context.caller.scope,
+                by: .init(context)),
             status: .created)
     }
 

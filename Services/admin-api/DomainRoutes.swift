@@ -45,7 +45,7 @@ struct DomainRoutes: Sendable {
         // Making a key takes a processor for a while: not one of those that answer everybody else.
         let publicKey = try await NIOThreadPool.singleton.runIfActive { try dkim.publicKey(for: name) }
         let domain = try await domains.create(
-            name, customerID: customerID, dkimSelector: dkim.selector, dkimPublicKey: publicKey)
+            name, customerID: customerID, dkimSelector: dkim.selector, dkimPublicKey: publicKey, by: .init(context))
         let provisioning = try await domains.provisioning(domain.id)
         _ = try await dns.provision(provisioning)
         let stored = try await domains.find(domain.id, scope: .everything)
@@ -61,7 +61,8 @@ struct DomainRoutes: Sendable {
     {
         try context.caller.requireAdmin("mail:write")
         let id = try context.idParameter()
-        await platform.announce(try await domains.setSuspended(id, suspended, scope: context.caller.scope))
+        await platform.announce(
+            try await domains.setSuspended(id, suspended, scope: context.caller.scope, by: .init(context)))
         return try .json(try await domains.find(id, scope: .everything))
     }
 }

@@ -11,7 +11,7 @@ import Storage
     static let openAPI = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
 
     static let commands: [any AsyncParsableCommand.Type] = [
-        CreateToken.self, RotateKeys.self, Revoke.self, Sessions.self,
+        CreateToken.self, RotateKeys.self, Revoke.self, Sessions.self, ResetTOTP.self,
     ]
 
     static func assemble(_ service: ServiceAssembly, settings: AuthSettings) async throws {
@@ -68,7 +68,7 @@ import Storage
             rates: rates, seal: PageSeal(box: box), issuer: settings.platform.issuer, brand: settings.brand
         ).add(to: service.router)
         DeviceAuthorization(platform: platform, issuer: settings.platform.issuer).add(to: service.router)
-        ClientRegistration(platform: platform, rates: rates).add(to: service.router)
+        ClientRegistration(platform: platform, rates: rates, brand: settings.brand.name).add(to: service.router)
         IntrospectionRoutes(
             platform: platform, introspector: introspector,
             credential: BasicCredential(settings.introspectionCredentials)

@@ -13,6 +13,8 @@ import Storage
 struct ClientRegistration: Sendable {
     let platform: Platform
     let rates: RateBound
+    /// Whose pages they are: no program is called that.
+    let brand: String
 
     /// Registrations of one network within an hour.
     private static let hourlyLimit = 20
@@ -60,7 +62,7 @@ struct ClientRegistration: Sendable {
         let redirectURIs = try Self.checkedRedirects(
             metadata.redirect_uris ?? [], areNeeded: grants.contains("authorization_code"))
         let client = OAuthClient(
-            clientID: OpaqueToken.identifier(), name: try Self.checkedName(metadata.client_name),
+            clientID: OpaqueToken.identifier(), name: try checkedName(metadata.client_name),
             redirectURIs: redirectURIs, clientURI: try Self.checkedHomePage(metadata.client_uri), isPreset: false)
         try await bound(context.clientAddress)
         guard
@@ -118,17 +120,18 @@ struct ClientRegistration: Sendable {
         return texts
     }
 
-    private static func checkedName(_ text: String?) throws -> String {
+    private func checkedName(_ text: String?) throws -> String {
         let name = (text ?? "An unnamed program").split(whereSeparator: \.isWhitespace).joined(separator: " ")
         // What turns the direction of writing, or is not seen, could make the name look like another's.
         let isPlain = name.unicodeScalars.allSatisfy {
             ![.control, .format, .privateUse, .surrogate, .unassigned].contains($0.properties.generalCategory)
         }
         guard (1...60).contains(name.count), name.utf8.count <= 200, isPlain else {
-            throw OAuthError(invalidMetadata, "client_name must have 1 to 60 visible characters.")
+            throw OAuthError(Self.invalidMetadata, "client_name must have 1 to 60 visible characters.")
         }
-        guard !OAuthClient.presets.contains(where: { $0.name.lowercased() == name.lowercased() }) else {
-            throw OAuthError(invalidMetadata, "This client_name belongs to a client that is known already.")
+        let skeleton = ClientName(name)
+        guard !(OAuthClient.presets.map(\.name) + [brand]).contains(where: { skeleton.passes(for: $0) }) else {
+            throw OAuthError(Self.invalidMetadata, "This client_name belongs to a client that is known already.")
         }
         return name
     }

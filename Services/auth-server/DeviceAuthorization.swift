@@ -50,6 +50,10 @@ struct DeviceAuthorization: Sendable {
                 request, hash: code.hash, interval: Self.interval, expiresAt: now + Self.lifetime * 1000,
                 limit: Self.limit)
             guard isKept, let userCode = UserCode(request.userCode) else { continue }
+            await platform.audit.record(
+                .init(
+                    actor: AuditStore.anonymous, action: "oauth.device_requested", target: client.clientID,
+                    ip: context.clientAddress, requestID: context.requestID))
             let answer = Answer(
                 device_code: code.text, user_code: userCode.text, verification_uri: issuer + "/oauth2/device",
                 verification_uri_complete: issuer + "/oauth2/device?user_code=\(userCode.text)")

@@ -5,6 +5,7 @@ import MailModel
 import NIOCore
 import NIOHTTP1
 import Platform
+import Storage
 
 /// Token introspection for Dovecot and services (RFC 7662).
 struct IntrospectionRoutes: Sendable {
@@ -33,15 +34,29 @@ struct IntrospectionRoutes: Sendable {
     }
 
     @Sendable private func introspect(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        try await authenticate(request)
+        do { try await authenticate(request) } catch let failure as Failure
+            where [.unauthorized, .forbidden].contains(failure.kind)
+        {
+            await platform.audit.recordHourly(
+                .init(
+                    actor: AuditStore.anonymous, action: "introspection.refused", target: context.clientAddress,
+                    ip: context.clientAddress, requestID: context.requestID))
+            throw failure
+        }
         let form = try await request.form()
         guard let token = form["token"], !token.isEmpty else {
             throw Failure(.malformed, code: "invalid_request", "The form has no token.")
         }
-        let answer = try await introspector.answer(
-            token,
-            at: .init(
-                service: request.headers[.dovecotService], remote: request.headers[.dovecotRemote]))
+        let answer: ByteBuffer
+        do {
+            answer = try await introspector.answer(
+                token,
+                at: .init(
+                    service: request.headers[.dovecotService], remote: request.headers[.dovecotRemote]))
+        } catch let failure as Failure where failure.kind == .timeout {
+            // To those who ask, a database that hangs is one that is away: not known now, ask again.
+            throw Failure.unavailable("MariaDB")
+        }
         return Response(
             status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
             body: .init(byteBuffer: answer))

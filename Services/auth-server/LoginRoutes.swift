@@ -13,7 +13,9 @@ struct LoginRoutes: Sendable {
     let revoker: Revoker
 
     func add(to router: ServiceRouter) {
-        router.post("/api/v1/auth/login", use: login)
+        router.post("/api/v1/auth/login") { try await login($0, $1) }
+        // A session is made by logging in.
+        router.post("/api/v1/auth/sessions") { try await login($0, $1, status: .created) }
         router.post("/api/v1/auth/refresh", use: refresh)
         router.authenticated(platform.authenticator).post("/api/v1/auth/logout", use: logout)
     }
@@ -45,7 +47,9 @@ struct LoginRoutes: Sendable {
         let user: Owner
     }
 
-    @Sendable private func login(_ request: Request, _ context: ServiceContext) async throws -> Response {
+    private func login(
+        _ request: Request, _ context: ServiceContext, status: HTTPResponse.Status = .ok
+    ) async throws -> Response {
         let body: Login = try await request.decode()
         let issuedAt = Timestamp.now()
         let principal = try await passwordLogin.authenticate(
@@ -56,7 +60,7 @@ struct LoginRoutes: Sendable {
             principal, origin: SessionOrigin(ip: context.clientAddress, userAgent: request.headers[.userAgent]),
             issuedAt: issuedAt)
         try await passwordLogin.succeeded(principal, source: context.clientAddress, requestID: context.requestID)
-        return try .json(session(pair, of: principal), headers: [.cacheControl: "no-store"])
+        return try .json(session(pair, of: principal), status: status, headers: [.cacheControl: "no-store"])
     }
 
     @Sendable private func refresh(_ request: Request, _ context: ServiceContext) async throws -> Response {
@@ -75,7 +79,7 @@ struct LoginRoutes: Sendable {
         switch refreshed {
         case .invalid, .outOfScope: throw invalid
         case .reused(let family):
-            try await revoker.end(family: family)
+            try await revoker.endReplayed(family, as: "refresh_token.reused", from: context)
             throw invalid
         case .renewed((let principal, let access), let refreshToken):
             return try .json(
@@ -89,6 +93,7 @@ struct LoginRoutes: Sendable {
             throw Failure.forbidden("A service token has no session to end.")
         }
         try await revoker.end(family: person.family)
+        await platform.audit.record("session.logged_out", target: person.family, by: context)
         return .noContent
     }
 

@@ -54,17 +54,19 @@ struct OAuthTokenRoutes: Sendable {
         let origin = SessionOrigin(ip: context.clientAddress, userAgent: request.headers[.userAgent])
         let answer =
             switch try form.required("grant_type") {
-            case "authorization_code": try await code(form, origin)
-            case "refresh_token": try await refresh(form)
-            case Self.deviceGrant: try await device(form, origin)
-            case Self.exchangeGrant: try await exchange(form)
+            case "authorization_code": try await code(form, origin, context)
+            case "refresh_token": try await refresh(form, context)
+            case Self.deviceGrant: try await device(form, origin, context)
+            case Self.exchangeGrant: try await exchange(form, context)
             default: throw OAuthError("unsupported_grant_type", "This grant type is not known here.")
             }
         return try .json(answer, headers: [.cacheControl: "no-store"])
     }
 
     /// RFC 6749 §4.1.3, RFC 7636 §4.5
-    private func code(_ form: OAuthParameters, _ origin: SessionOrigin) async throws -> Answer {
+    private func code(
+        _ form: OAuthParameters, _ origin: SessionOrigin, _ context: ServiceContext
+    ) async throws -> Answer {
         let client = try await client(form)
         let redirectURI = try form.required("redirect_uri")
         let invalid = OAuthError.invalidGrant(
@@ -80,18 +82,19 @@ struct OAuthTokenRoutes: Sendable {
         switch redemption {
         case .invalid: throw invalid
         case .replayed(let family):
-            try await revoker.end(family: family)
+            try await revoker.endReplayed(family, as: "authorization_code.replayed", from: context)
             throw invalid
         case .redeemed(let grant):
             let issued = try await self.issued(
                 subject: grant.subject, mailbox: grant.mailbox, scope: MailScope(grant.scope) ?? .all,
                 client: client, family: opening.family, issuedAt: issuedAt)
+            await recordOpening(opening.family, by: grant.subject, client, context)
             return Answer(issued, refreshToken: refreshToken)
         }
     }
 
     /// RFC 6749 §6, RFC 9700 §4.14.2
-    private func refresh(_ form: OAuthParameters) async throws -> Answer {
+    private func refresh(_ form: OAuthParameters, _ context: ServiceContext) async throws -> Answer {
         let client = try await client(form)
         let invalid = OAuthError.invalidGrant("The refresh token is not valid, was used or was revoked.")
         guard let token = OpaqueToken(try form.required("refresh_token"), kind: .refresh) else { throw invalid }
@@ -113,14 +116,16 @@ struct OAuthTokenRoutes: Sendable {
         case .invalid: throw invalid
         case .outOfScope: throw OAuthError.invalidScope
         case .reused(let family):
-            try await revoker.end(family: family)
+            try await revoker.endReplayed(family, as: "refresh_token.reused", from: context)
             throw invalid
         case .renewed(let issued, let refreshToken): return Answer(issued, refreshToken: refreshToken)
         }
     }
 
     /// RFC 8628 §3.4
-    private func device(_ form: OAuthParameters, _ origin: SessionOrigin) async throws -> Answer {
+    private func device(
+        _ form: OAuthParameters, _ origin: SessionOrigin, _ context: ServiceContext
+    ) async throws -> Answer {
         let client = try await client(form)
         guard let code = OpaqueToken(try form.required("device_code"), kind: .device) else {
             throw OAuthError.invalidGrant("The device code is not valid.")
@@ -137,13 +142,14 @@ struct OAuthTokenRoutes: Sendable {
             let issued = try await self.issued(
                 subject: subject, mailbox: mailbox, scope: MailScope(scope) ?? .all, client: client,
                 family: opening.family, issuedAt: issuedAt)
+            await recordOpening(opening.family, by: subject, client, context)
             return Answer(issued, refreshToken: refreshToken)
         }
     }
 
     /// A mail token for an access token (RFC 8693 §2.1), the standard form of `mail-token`. `resource` may name the
     /// mailbox, as `mailto:` URI; without it the first of the person's own is taken.
-    private func exchange(_ form: OAuthParameters) async throws -> Answer {
+    private func exchange(_ form: OAuthParameters, _ context: ServiceContext) async throws -> Answer {
         if try form["client_id"] != nil { _ = try await client(form) }
         let types = [Self.accessTokenType, "urn:ietf:params:oauth:token-type:jwt"]
         guard types.contains(try form.required("subject_token_type")),
@@ -161,6 +167,11 @@ struct OAuthTokenRoutes: Sendable {
             let person = try await platform.authenticator.person(bearer: try form.required("subject_token"))
             let issued = try await mailTokens.issue(
                 for: .person(person), email: resource.map { String($0.dropFirst("mailto:".count)) }, scope: scope)
+            await platform.audit.recordHourly(
+                .init(
+                    actor: person.subject, customerID: person.customerID, action: "mail_token.issued",
+                    target: issued.email, detail: AuditStore.detail(["grant": "token_exchange"]),
+                    ip: context.clientAddress, requestID: context.requestID))
             return Answer(issued, type: Self.accessTokenType)
         } catch let failure as Failure where failure.kind == .unauthorized {
             throw OAuthError.invalidRequest("The subject_token is not valid, has expired or was revoked.")
@@ -183,6 +194,19 @@ struct OAuthTokenRoutes: Sendable {
         }
         try await database.oauthClients.recordUse(client.clientID)
         return issued
+    }
+
+    private func recordOpening(
+        _ family: String, by subject: String, _ client: OAuthClient, _ context: ServiceContext
+    ) async {
+        // What is known of the owner is for the record alone: it fails nothing.
+        let owner = try? await database.sessions.owner(of: family)
+        await platform.audit.record(
+            .init(
+                actor: subject, customerID: owner?.customerID, action: "oauth.session_opened",
+                target: owner?.email ?? "",
+                detail: AuditStore.detail(["client_id": client.clientID, "session": family]),
+                ip: context.clientAddress, requestID: context.requestID))
     }
 
     private func client(_ form: OAuthParameters) async throws -> OAuthClient {

@@ -42,10 +42,7 @@ struct PasswordLogin: Sendable {
     ///   address as for a wrong password; `forbidden` `account_suspended` only with the right password.
     func checkPassword(_ attempt: Attempt) async throws -> Principal {
         let counted = LoginThrottle.Attempt(email: attempt.email, source: attempt.source)
-        do { try await throttle.begin(counted) } catch {
-            Self.count("throttled")
-            throw error
-        }
+        try await begin(counted, attempt.email, nil, attempt.source, attempt.requestID)
         let found = try await decided(counted) {
             try await self.principal(email: attempt.email, password: attempt.password)
         }
@@ -64,7 +61,7 @@ struct PasswordLogin: Sendable {
     /// - Throws: `Failure`: `unauthorized` `totp_invalid`; `tooManyRequests`.
     func checkSecondFactor(_ code: String, of principal: Principal, source: String, requestID: String) async throws {
         let counted = LoginThrottle.Attempt(email: "totp:" + principal.subject, source: source)
-        try await throttle.begin(counted)
+        try await begin(counted, principal.email, principal, source, requestID)
         let verified = try await decided(counted) { try await secondFactor.verify(code, for: principal.subject) }
         guard let proof = verified else {
             await refused("totp", principal.email, principal, source, requestID)
@@ -147,6 +144,21 @@ struct PasswordLogin: Sendable {
         {
             await throttle.undecided(attempt)
             throw failure
+        }
+    }
+
+    /// Begins an attempt; one that is held back is on record, once an hour for each address.
+    private func begin(
+        _ counted: LoginThrottle.Attempt, _ email: String, _ principal: Principal?, _ source: String,
+        _ requestID: String
+    ) async throws {
+        do { try await throttle.begin(counted) } catch {
+            Self.count("throttled")
+            await platform.audit.recordHourly(
+                .init(
+                    actor: principal?.subject ?? AuditStore.anonymous, customerID: principal?.customerID,
+                    action: "login.throttled", target: email, ip: source, requestID: requestID))
+            throw error
         }
     }
 

@@ -36,9 +36,8 @@ struct PasswordRoutes: Sendable {
         let hash = try await passwords.hash(body.new_password)
         if principal.subject.hasPrefix("account:") {
             let revocation = try await platform.database.accounts.setPassword(
-                principal.id, hash: hash, scope: context.caller.scope)
+                principal.id, hash: hash, scope: context.caller.scope, by: .init(context))
             await revoker.announce([revocation])
-            await platform.audit.record("account.password_changed", target: principal.email, by: context)
         } else if let revocation = try await platform.database.users.change(
             principal.id, .init(passwordHash: hash), scope: .customer(person.customerID), by: .init(context))
         {

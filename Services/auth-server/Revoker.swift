@@ -1,4 +1,5 @@
 import Credentials
+import HTTPService
 import MailModel
 import Platform
 import Storage
@@ -24,6 +25,20 @@ struct Revoker: Sendable {
     func announce(_ revocations: [Revocation]) async {
         platform.revocations.apply(revocations)
         await platform.announce(revocations)
+    }
+
+    /// Ends a session because a refresh token or a code of it was shown again: somebody else has a copy (RFC 9700
+    /// §4.14.2).
+    /// - Parameter action: The audit log's word for it.
+    func endReplayed(_ family: String, as action: String, from context: ServiceContext) async throws {
+        try await end(family: family)
+        // The session has ended; whose it was is for the record alone.
+        let owner = try? await platform.database.sessions.owner(of: family)
+        await platform.audit.recordHourly(
+            .init(
+                actor: AuditStore.anonymous, customerID: owner?.customerID, action: action, target: owner?.email ?? "",
+                detail: AuditStore.detail(["session": family, "subject": owner?.subject ?? ""]),
+                ip: context.clientAddress, requestID: context.requestID))
     }
 
     /// Ends a login session: its refresh tokens, and every token made from it.

@@ -89,12 +89,27 @@ struct SecondFactorRoutes: Sendable {
         return try .json(RecoveryCodes(recovery_codes: codes), headers: [.cacheControl: "no-store"])
     }
 
+    /// One's own, with proof; that of a mailbox in the caller's care without, for who has lost it.
     @Sendable private func remove(_ request: Request, _ context: CallerContext) async throws -> Response {
+        if let email = try request.query()["email"] { return try await reset(try EmailAddress(email), context) }
         let person = try context.person()
         let body: Proof = try await request.decode()
         try await passwordLogin.prove(person, password: body.password, code: body.code, context)
         try await platform.database.secondFactors.remove(person.subject)
         try await record("totp.disabled", person, context)
+        return .noContent
+    }
+
+    private func reset(_ email: EmailAddress, _ context: CallerContext) async throws -> Response {
+        try context.caller.requireAdmin("people:write")
+        let database = platform.database
+        guard try await database.accounts.find(email: email.description, scope: context.caller.scope) != nil,
+            let mailbox = try await database.accounts.login(email: email.description)
+        else { throw Failure.notFound("This mailbox") }
+        guard
+            try await database.secondFactors.reset(
+                "account:\(mailbox.id)", email: mailbox.email, customerID: mailbox.customerID, by: .init(context))
+        else { throw Failure.notFound("The second factor") }
         return .noContent
     }
 

@@ -59,11 +59,12 @@ struct ServiceTokenRoutes: Sendable {
         let creator = try context.caller.requirePlatform("auth:tokens")
         let body: Draft = try await request.decode()
         let expiresAt = try body.expires_at.map { try Timestamp.future($0, field: "expires_at") }
-        let limits = try Self.limits(body)
-        try Self.check(body.scopes, limited: limits != nil, creator: creator)
+        let grant = try ServiceTokenGrant(
+            scopes: body.scopes, domains: body.domains, addresses: body.addresses)
+        try grant.require(within: creator)
         let token = OpaqueToken(new: .service)
         let stored = try await tokens.create(
-            name: try DisplayName(body.name).text, hash: token.hash, scopes: body.scopes, limits: limits,
+            name: try DisplayName(body.name).text, hash: token.hash, scopes: grant.scopes, limits: grant.limits,
             expiresAt: expiresAt, by: .init(context))
         return try .json(
             NewServiceToken(
@@ -85,41 +86,5 @@ struct ServiceTokenRoutes: Sendable {
         try context.caller.requirePlatform("auth:tokens")
         await revoker.announce(try await tokens.delete(context.idParameter(), by: .init(context)))
         return .noContent
-    }
-
-    // MARK: Rules
-
-    /// - Throws: `Failure`: `invalid` for what is no scope or does not go with limits; `forbidden` for one that the
-    ///   creator does not have: nobody hands out more than they have.
-    private static func check(_ scopes: [String], limited: Bool, creator: Caller.Platform) throws {
-        guard (1...20).contains(scopes.count) else {
-            throw Failure.invalid("scopes", code: "out_of_range", "must be 1 to 20 scopes")
-        }
-        for (index, scope) in scopes.enumerated() {
-            let known = ServiceScope(rawValue: scope)
-            guard known != nil || scope == "*" else {
-                let all = ServiceScope.allCases.map(\.rawValue).joined(separator: ", ")
-                throw Failure.invalid("scopes.\(index)", code: "invalid_scope", "must be * or one of \(all)")
-            }
-            guard !limited || known?.isForWholePlatform != true else {
-                throw Failure.invalid(
-                    "scopes.\(index)", code: "not_limitable", "reaches beyond the domains and addresses of this token")
-            }
-            guard creator.may(scope) else { throw Failure.forbidden("Your own token has no scope \(scope).") }
-        }
-    }
-
-    private static func limits(_ body: Draft) throws -> Caller.Limits? {
-        guard body.domains != nil || body.addresses != nil else { return nil }
-        let domains = try (body.domains ?? []).enumerated().map {
-            try DomainName($1, field: "domains.\($0)").description
-        }
-        let addresses = try (body.addresses ?? []).enumerated().map {
-            try EmailAddress($1, field: "addresses.\($0)").description
-        }
-        guard (1...100).contains(domains.count + addresses.count) else {
-            throw Failure.invalid("domains", code: "out_of_range", "must be, with addresses, 1 to 100 in all")
-        }
-        return Caller.Limits(domains: domains, addresses: addresses)
     }
 }

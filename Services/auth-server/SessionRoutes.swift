@@ -19,58 +19,61 @@ struct SessionRoutes: Sendable {
     /// The caller's own sessions, or, for who administers it, those of a user or mailbox.
     @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Response {
         let page = try await platform.database.sessions.list(
-            subject: try await subject(request, context), PageRequest(request))
+            try await whose(request, context), PageRequest(request))
         return try .json(page)
     }
 
     @Sendable private func end(_ request: Request, _ context: CallerContext) async throws -> Response {
-        let subject = try await subject(request, context)
+        let whose = try await whose(request, context)
         let family = try context.pathParameter("id")
-        guard try await platform.database.sessions.isLive(family, subject: subject) else {
+        guard try await platform.database.sessions.isLive(family, of: whose) else {
             throw Failure.notFound("This session")
         }
         try await revoker.end(family: family)
-        try await record("session.ended", family, subject, context)
+        try await record("session.ended", family, context)
         return .noContent
     }
 
     /// Logout everywhere.
     @Sendable private func endAll(_ request: Request, _ context: CallerContext) async throws -> Response {
-        let subject = try await subject(request, context)
-        if subject.hasPrefix("account:"), let id = Int64(subject.dropFirst("account:".count)),
-            let account = try await platform.database.accounts.login(id: id)
-        {
-            try await revoker.revoke(.account, account.email)
-        } else {
-            try await revoker.revoke(.user, subject)
+        switch try await whose(request, context) {
+        case .mailbox(let email, let subject):
+            try await revoker.revoke(.account, email)
+            try await record("session.all_ended", subject, context)
+        case .subject(let subject):
+            // A mailbox that logged in by itself is revoked by its address, as its mail tokens are.
+            if case .person(let person) = context.caller, person.subject == subject, subject.hasPrefix("account:") {
+                try await revoker.revoke(.account, person.email)
+            } else {
+                try await revoker.revoke(.user, subject)
+            }
+            try await record("session.all_ended", subject, context)
         }
-        try await record("session.all_ended", "", subject, context)
         return .noContent
     }
 
-    private func subject(_ request: Request, _ context: CallerContext) async throws -> String {
+    private func whose(_ request: Request, _ context: CallerContext) async throws -> SessionStore.Whose {
         let query = try request.query()
         switch (query["email"], try query.int("user_id")) {
-        case (nil, nil): return try context.person().subject
+        case (nil, nil): return .subject(try context.person().subject)
         case (let text?, nil):
             let email = try EmailAddress(text).description
             try context.caller.require("auth:sessions")
             guard let account = try await platform.database.accounts.find(email: email, scope: context.caller.scope)
             else { throw Failure.notFound("This mailbox") }
-            return "account:\(account.id)"
+            return .mailbox(email, subject: "account:\(account.id)")
         case (nil, let id?):
             try context.caller.requireAdmin("auth:sessions")
-            return "user:\(try await platform.database.users.find(Int64(id), scope: context.caller.scope).id)"
+            return .subject(
+                "user:\(try await platform.database.users.find(Int64(id), scope: context.caller.scope).id)")
         default: throw Failure(.invalid, code: "invalid", "Name at most one of email and user_id.")
         }
     }
 
-    private func record(
-        _ action: String, _ target: String, _ subject: String, _ context: CallerContext
-    ) async throws {
+    private func record(_ action: String, _ target: String, _ context: CallerContext) async throws {
         try await platform.database.audit.record(
             .init(
-                actor: context.caller.actor, customerID: context.caller.customerID, action: action,
-                target: target.isEmpty ? subject : target, ip: context.clientAddress, requestID: context.requestID))
+                actor: context.caller.actor, customerID: context.caller.customerID, action: action, target: target,
+                ip: context.clientAddress, requestID: context.requestID))
     }
 }

@@ -19,6 +19,7 @@ struct UserRoutes: Sendable {
         routes.put("/api/v1/users/{id}", use: changePassword)
         routes.patch("/api/v1/users/{id}", use: change)
         routes.delete("/api/v1/users/{id}", use: delete)
+        routes.delete("/api/v1/users/{id}/totp", use: resetSecondFactor)
         routes.post("/api/v1/users/{id}/suspend") { try await setStatus(.suspended, $0, $1) }
         routes.post("/api/v1/users/{id}/unsuspend") { try await setStatus(.active, $0, $1) }
     }
@@ -58,6 +59,7 @@ struct UserRoutes: Sendable {
         let body: NewUser = try await request.decode()
         let customerID = try context.caller.customer(named: body.customer_id)
         let email = try EmailAddress(body.email)
+        try await checkDomain(of: email, context.caller)
         try PasswordRule.check(body.password)
         let accounts = try Self.addresses(body.accounts ?? [])
         let draft = UserStore.Draft(
@@ -75,9 +77,11 @@ struct UserRoutes: Sendable {
     @Sendable private func change(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("people:write")
         let body: Change = try await request.decode()
+        let email = try body.email.map { try EmailAddress($0) }
+        if let email { try await checkDomain(of: email, context.caller) }
         return try await change(
             .init(
-                email: try body.email.map { try EmailAddress($0) }, role: body.role,
+                email: email, role: body.role,
                 accounts: try body.accounts.map(Self.addresses), status: body.status),
             context)
     }
@@ -105,12 +109,32 @@ struct UserRoutes: Sendable {
         return .noContent
     }
 
+    /// For a user who has lost the authenticator app and the recovery codes.
+    @Sendable private func resetSecondFactor(_ request: Request, _ context: CallerContext) async throws -> Response {
+        try context.caller.requireAdmin("people:write")
+        let user = try await users.find(context.idParameter(), scope: context.caller.scope)
+        guard
+            try await platform.database.secondFactors.reset(
+                "user:\(user.id)", email: user.email, customerID: user.customerID, by: .init(context))
+        else { throw Failure.notFound("The second factor") }
+        return .noContent
+    }
+
     private func change(_ change: UserStore.Change, _ context: CallerContext) async throws -> Response {
         let id = try context.idParameter()
         if let revocation = try await users.change(id, change, scope: context.caller.scope, by: .init(context)) {
             await revoker.announce([revocation])
         }
         return try .json(try await users.find(id, scope: .everything))
+    }
+
+    /// Addresses of users are one namespace, since people log in by address alone: no customer takes those of a domain
+    /// that another has here.
+    private func checkDomain(of email: EmailAddress, _ caller: Caller) async throws {
+        guard case .person(let person) = caller,
+            let owner = try await platform.database.domains.customer(of: email.domain), owner != person.customerID
+        else { return }
+        throw Failure.invalid("email", code: "not_yours", "must not be of a domain that another customer has here")
     }
 
     private static func addresses(_ texts: [String]) throws -> [EmailAddress] {

@@ -43,6 +43,11 @@ public struct AuditLog: Sendable {
         let event = AuditStore.Event(
             actor: context.caller.actor, customerID: customerID ?? context.caller.customerID, action: action,
             target: target, ip: context.clientAddress, requestID: context.requestID)
+        await recordHourly(event)
+    }
+
+    /// As `record`, at most once an hour for the same actor, action and target.
+    public func recordHourly(_ event: AuditStore.Event) async {
         if limiter.isFirstInHour(event) { await record(event) }
     }
 
@@ -105,7 +110,7 @@ private final class AuditLimiter: Sendable {
         let hour = Timestamp.now() / 3_600_000
         return state.withLockedValue { state in
             if state.hour != hour || state.seen.count >= Self.capacity { (state.hour, state.seen) = (hour, []) }
-            return state.seen.insert("\(event.actor) \(event.action) \(event.target)").inserted
+            return state.seen.insert("\(event.actor) \(event.action) \(event.target) \(event.detail ?? "")").inserted
         }
     }
 }

@@ -18,7 +18,8 @@ public struct AccountStore: Sendable {
     /// - Throws: `Failure.notFound` for a domain outside the scope, `invalid` for a local part that cannot
     ///   be one, `conflict` `account_exists` for a taken address.
     public func create(
-        domainID: Int64, localPart: String, passwordHash: String, quotaMB: Int, displayName: String, scope: Scope
+        domainID: Int64, localPart: String, passwordHash: String, quotaMB: Int, displayName: String, scope: Scope,
+        by origin: AuditStore.Origin
     ) async throws -> Account {
         let domain = try await database.domains.find(domainID, scope: scope)
         // The local part names the folder that the mail is kept in, and Dovecot reads a login whose sessions are to end
@@ -28,16 +29,22 @@ public struct AccountStore: Sendable {
                 "local_part", code: "invalid_local_part", "must not contain a slash, an asterisk or a question mark")
         }
         let email = try EmailAddress(localPart: localPart, domain: try DomainName(domain.domain)).description
-        do {
-            let outcome = try await database.execute(
-                """
-                INSERT INTO accounts (domain_id, email, password_hash, quota_mb, display_name, created_at) VALUES
-                (\(domainID), \(email), \(passwordHash), \(quotaMB), \(displayName), \(Timestamp.now()))
-                """)
-            return try await find(outcome.lastInsertID, scope: .everything)
-        } catch let error as MariaDBError where error.isDuplicateKey {
-            throw Failure.conflict("account_exists", "This mailbox exists already.")
+        let id = try await database.transaction { tx in
+            do {
+                let id = try tx.execute(
+                    """
+                    INSERT INTO accounts (domain_id, email, password_hash, quota_mb, display_name, created_at) VALUES
+                    (\(domainID), \(email), \(passwordHash), \(quotaMB), \(displayName), \(Timestamp.now()))
+                    """
+                ).lastInsertID
+                try AuditStore.record(
+                    origin.event("account.created", target: email, customerID: domain.customerID), in: tx)
+                return id
+            } catch let error as MariaDBError where error.isDuplicateKey {
+                throw Failure.conflict("account_exists", "This mailbox exists already.")
+            }
         }
+        return try await find(id, scope: .everything)
     }
 
     /// - Throws: `Failure.notFound` also for a mailbox outside the scope.
@@ -64,22 +71,33 @@ public struct AccountStore: Sendable {
     }
 
     /// Changes what is given.
-    public func update(_ id: Int64, quotaMB: Int?, displayName: String?, scope: Scope) async throws -> Account {
-        _ = try await find(id, scope: scope)
-        try await database.execute(
-            """
-            UPDATE accounts SET quota_mb = COALESCE(\(quotaMB), quota_mb),
-              display_name = COALESCE(\(displayName), display_name) WHERE id = \(id)
-            """)
+    public func update(
+        _ id: Int64, quotaMB: Int?, displayName: String?, scope: Scope, by origin: AuditStore.Origin
+    ) async throws -> Account {
+        let account = try await find(id, scope: scope)
+        var detail: [String: String] = [:]
+        detail["quota_mb"] = quotaMB.map(String.init)
+        detail["display_name"] = displayName
+        try await database.transaction { [detail] tx in
+            try tx.execute(
+                """
+                UPDATE accounts SET quota_mb = COALESCE(\(quotaMB), quota_mb),
+                  display_name = COALESCE(\(displayName), display_name) WHERE id = \(id)
+                """)
+            try Self.record("account.changed", account, detail, by: origin, in: tx)
+        }
         return try await find(id, scope: .everything)
     }
 
     /// Changes the password, and in the same transaction revokes every token and deletes every app password of the
     /// mailbox.
     /// - Returns: The revocation to announce.
-    public func setPassword(_ id: Int64, hash: String, scope: Scope) async throws -> Revocation {
+    public func setPassword(
+        _ id: Int64, hash: String, scope: Scope, by origin: AuditStore.Origin
+    ) async throws -> Revocation {
         let account = try await find(id, scope: scope)
         return try await database.transaction { tx in
+            try Self.record("account.password_changed", account, by: origin, in: tx)
             try tx.execute("UPDATE accounts SET password_hash = \(hash) WHERE id = \(id)")
             try tx.execute("DELETE FROM app_passwords WHERE account_id = \(id)")
             return try RevocationStore.add(.account, account.email, in: tx)
@@ -88,9 +106,12 @@ public struct AccountStore: Sendable {
 
     /// Suspends or restores a mailbox; suspending revokes every token of it in the same transaction.
     /// - Returns: The revocation to announce, if any.
-    public func setSuspended(_ id: Int64, _ suspended: Bool, scope: Scope) async throws -> Revocation? {
+    public func setSuspended(
+        _ id: Int64, _ suspended: Bool, scope: Scope, by origin: AuditStore.Origin
+    ) async throws -> Revocation? {
         let account = try await find(id, scope: scope)
         return try await database.transaction { tx in
+            try Self.record(suspended ? "account.suspended" : "account.unsuspended", account, by: origin, in: tx)
             try tx.execute("UPDATE accounts SET status = \(suspended ? "suspended" : "active") WHERE id = \(id)")
             return suspended ? try RevocationStore.add(.account, account.email, in: tx) : nil
         }
@@ -111,6 +132,16 @@ public struct AccountStore: Sendable {
     public func activeEmails() async throws -> [String] {
         try await database.query("SELECT email FROM dovecot_users WHERE active ORDER BY email")
             .map { try $0.string("email") }
+    }
+
+    private static func record(
+        _ action: String, _ account: Account, _ detail: [String: String] = [:], by origin: AuditStore.Origin,
+        in tx: Transaction
+    ) throws {
+        let row = try tx.query("SELECT customer_id FROM domains WHERE id = \(account.domainID)").first
+        try AuditStore.record(
+            origin.event(
+                action, target: account.email, customerID: try row?.int64("customer_id"), detail: detail), in: tx)
     }
 
     /// Of `accounts a`, `domains d` and `customers c`: whether the mailbox may be used.

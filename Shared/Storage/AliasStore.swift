@@ -9,7 +9,7 @@ public struct AliasStore: Sendable {
     /// - Throws: `Failure.notFound` for a domain outside the scope, `conflict` `alias_exists` for a taken source,
     ///   `invalid` for an alias that leads to itself or stands where a mailbox does.
     public func create(
-        domainID: Int64, source: String, destination: [EmailAddress], scope: Scope
+        domainID: Int64, source: String, destination: [EmailAddress], scope: Scope, by origin: AuditStore.Origin
     ) async throws -> Alias {
         let domain = try await database.domains.find(domainID, scope: scope)
         let address = "\(source)@\(domain.domain)"
@@ -39,6 +39,10 @@ public struct AliasStore: Sendable {
             guard try !Self.loops(from: address, in: tx) else {
                 throw Failure.invalid("destination", code: "loop", "this alias leads back to itself over other aliases")
             }
+            try AuditStore.record(
+                origin.event(
+                    "alias.created", target: address, customerID: domain.customerID,
+                    detail: ["destination": destinations.joined(separator: " ")]), in: tx)
             return id
         }
         guard let alias = try await list(where: "s.id = \(id)").first else { throw Failure.notFound("This alias") }

@@ -16,19 +16,23 @@ public struct DomainStore: Sendable {
 
     /// - Throws: `Failure` `invalid` for an unknown customer, `conflict` `domain_exists` for a taken name.
     public func create(
-        _ domain: DomainName, customerID: Int64, dkimSelector: String, dkimPublicKey: String
+        _ domain: DomainName, customerID: Int64, dkimSelector: String, dkimPublicKey: String,
+        by origin: AuditStore.Origin
     ) async throws -> Domain {
         let id = try await database.transaction { tx in
             guard try !tx.query("SELECT id FROM customers WHERE id = \(customerID)").isEmpty else {
                 throw Failure.invalid("customer_id", code: "unknown", "no customer has this id")
             }
             do {
-                return try tx.execute(
+                let id = try tx.execute(
                     """
                     INSERT INTO domains (customer_id, domain, dkim_selector, dkim_public_key, created_at) VALUES
                     (\(customerID), \(domain.description), \(dkimSelector), \(dkimPublicKey), \(Timestamp.now()))
                     """
                 ).lastInsertID
+                try AuditStore.record(
+                    origin.event("domain.created", target: domain.description, customerID: customerID), in: tx)
+                return id
             } catch let error as MariaDBError where error.isDuplicateKey {
                 throw Failure.conflict("domain_exists", "This domain is hosted here already.")
             }
@@ -58,14 +62,26 @@ public struct DomainStore: Sendable {
 
     /// Suspends or restores a domain; suspending revokes every token of its mailboxes in the same transaction.
     /// - Returns: The revocations to announce.
-    public func setSuspended(_ id: Int64, _ suspended: Bool, scope: Scope) async throws -> [Revocation] {
-        _ = try await find(id, scope: scope)
+    public func setSuspended(
+        _ id: Int64, _ suspended: Bool, scope: Scope, by origin: AuditStore.Origin
+    ) async throws -> [Revocation] {
+        let domain = try await find(id, scope: scope)
         return try await database.transaction { tx in
+            try AuditStore.record(
+                origin.event(
+                    suspended ? "domain.suspended" : "domain.unsuspended", target: domain.domain,
+                    customerID: domain.customerID), in: tx)
             try tx.execute(
                 "UPDATE domains SET status = \(suspended ? "suspended" : "active") WHERE id = \(id)")
             guard suspended else { return [] }
             return try RevocationStore.addAll(accounts: "a.domain_id = \(id)", in: tx)
         }
+    }
+
+    /// Whose domain it is, if it is hosted here.
+    public func customer(of domain: DomainName) async throws -> Int64? {
+        try await database.query("SELECT customer_id FROM domains WHERE domain = \(domain.description)").first?
+            .int64("customer_id")
     }
 
     /// What to write into the DNS for one domain.

@@ -88,6 +88,20 @@ public struct SecondFactorStore: Sendable {
         }
     }
 
+    /// Turns the factor of somebody off who has lost it, on record.
+    /// - Returns: False when there was none.
+    public func reset(
+        _ subject: String, email: String, customerID: Int64, by origin: AuditStore.Origin
+    ) async throws -> Bool {
+        try await database.transaction { tx in
+            let removed = try tx.execute("DELETE FROM totp_secrets WHERE subject = \(subject)").affectedRows
+            try tx.execute("DELETE FROM recovery_codes WHERE subject = \(subject)")
+            guard removed > 0 else { return false }
+            try AuditStore.record(origin.event("totp.reset", target: email, customerID: customerID), in: tx)
+            return true
+        }
+    }
+
     private static func replaceRecoveryCodes(_ subject: String, _ hashes: [String], in tx: Transaction) throws {
         try tx.execute("DELETE FROM recovery_codes WHERE subject = \(subject)")
         for hash in hashes {

@@ -1,4 +1,5 @@
 import EventBus
+import Storage
 import Testing
 
 @testable import AuthServer
@@ -44,5 +45,20 @@ import Testing
         #expect(delays[5...8] == [.seconds(1), .seconds(2), .seconds(4), .seconds(8)])
         #expect(delays.last == .seconds(900))
         #expect(AttemptDelay.account.delay(after: 1000) == .seconds(30), "nobody can lock an owner out for long")
+    }
+
+    @Test func aNameThatLooksLikeAKnownOneIsFound() {
+        for name in [
+            "Thunderbird", "thunderbird", "Thunderbird Mail", "Thunderblrd", "Thunderb1rd", "Thundеrbird",
+            "Τhunderbird",
+            "Thunder bird", "Thünderbird", "Ｔｈｕｎｄｅｒｂｉｒｄ", "𝐓hunderbird", "T.h.u.n.d.e.r.b.i.r.d", "Get Thunderbird now",
+        ] { #expect(ClientName(name).passes(for: "Thunderbird"), "\(name)") }
+        #expect(ClientName("Mutt").passes(for: "Mutt") && ClientName("MUTT (new)").passes(for: "Mutt"))
+        #expect(ClientName("Xynap-Mail Login").passes(for: "xynap mail"))
+        for name in ["K-9 Mail", "FairEmail", "Muttley", "Thunder", "邮件", "Mail", "An unnamed program", "Клиент"] {
+            for known in OAuthClient.presets.map(\.name) + ["xynap mail"] {
+                #expect(!ClientName(name).passes(for: known), "\(name) for \(known)")
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Who did what, from where: for the hoster all of it, for an admin its customer's.
@@ -52,5 +53,94 @@ import Testing
         #expect(try await platform.logIn(email, "wrong password").status == 401)
         let page = try await platform.hoster.get("/api/v1/auth/audit?target=\(escaped(email))").json(200)
         #expect(page["items"][0]["action"] == "login.failed" && page["items"][0]["actor"] == "anonymous")
+    }
+
+    // MARK: Every security event
+
+    /// The actions on record about a target, the newest first, once there are so many.
+    private func actions(_ query: String, atLeast count: Int = 1) async throws -> [String] {
+        var found: [String] = []
+        try await eventually(within: .seconds(3), "\(count) records of \(query)") {
+            let page = try await platform.hoster.get("/api/v1/auth/audit?\(query)&per_page=50").json(200)
+            found = page["items"].items.compactMap { $0["action"].string }
+            return found.count >= count
+        }
+        return found
+    }
+
+    @Test func whatHappensToMailboxesAndDomainsIsOnRecord() async throws {
+        let alice = try await tenant.newMailbox("alice")
+        _ = try await platform.hoster.patch(alice.accountRoute(), ["quota_mb": 65]).json(200)
+        _ = try await platform.hoster.put(alice.accountRoute(), ["password": "never on record"]).json(200)
+        _ = try await platform.hoster.post(alice.accountRoute("/suspend")).json(200)
+        _ = try await platform.hoster.post(alice.accountRoute("/unsuspend")).json(200)
+        let path = "/api/v1/mail/domains/\(tenant.domainID)"
+        _ = try await platform.hoster.post(
+            path + "/aliases", ["source": "sales", "destination": .string(alice.email)]
+        ).json(201)
+        _ = try await platform.hoster.post(path + "/suspend").json(200)
+        _ = try await platform.hoster.post(path + "/unsuspend").json(200)
+        let customer = "customer_id=\(tenant.customerID)"
+        #expect(
+            try await actions("action=account.&\(customer)") == [
+                "account.unsuspended", "account.suspended", "account.password_changed", "account.changed",
+                "account.created",
+            ])
+        #expect(
+            try await actions("action=domain.&\(customer)") == [
+                "domain.unsuspended", "domain.suspended", "domain.created",
+            ])
+        #expect(try await actions("action=alias.&\(customer)") == ["alias.created"])
+        let admin = try await tenant.newUser("admin").client
+        let record = try await admin.get("/api/v1/auth/audit?target=\(escaped(alice.email))").json(200)["items"][0]
+        #expect(record["actor"].string?.hasPrefix("service:") == true && record["ip"].string != nil)
+    }
+
+    @Test func sessionsAndTheirAbuseAreOnRecord() async throws {
+        let alice = try await tenant.newMailbox("alice")
+        let customer = "customer_id=\(tenant.customerID)"
+        let session = try await platform.logIn(alice.email, alice.password).json(200)
+        func refresh(_ token: JSON) async throws -> Reply {
+            try await platform.stranger.post("/api/v1/auth/refresh", ["refresh_token": token])
+        }
+        let second = try await refresh(session["refresh_token"]).json(200)["refresh_token"]
+        _ = try await refresh(second).json(200)
+        #expect(try await refresh(session["refresh_token"]).status == 401)
+        #expect(try await actions("action=refresh_token.&\(customer)") == ["refresh_token.reused"])
+
+        let program = OAuthProgram(platform: platform)
+        let code = try await program.code(from: alice)
+        _ = try await program.redeem(code).json(200)
+        #expect(try await program.redeem(code).status == 400)
+        #expect(
+            try await actions("action=oauth.&\(customer)", atLeast: 2) == [
+                "oauth.session_opened", "oauth.consent_granted",
+            ])
+        #expect(try await actions("action=authorization_code.&\(customer)") == ["authorization_code.replayed"])
+
+        let exchanged = try await platform.stranger.postForm(
+            "/oauth2/token",
+            [
+                "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "subject_token": alice.accessToken,
+                "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            ])
+        #expect(exchanged.status == 200, "\(exchanged.text)")
+        #expect(try await actions("action=mail_token.&\(customer)") == ["mail_token.issued"])
+        #expect(try await alice.client.post("/api/v1/auth/logout").status == 204)
+        #expect(try await actions("action=session.&\(customer)") == ["session.logged_out"])
+        let member = try await tenant.newUser("admin").client
+        let text = try await member.get("/api/v1/auth/audit?per_page=200").text
+        for secret in ["xr_", code, alice.password] { #expect(!text.contains(secret)) }
+    }
+
+    @Test func strangersWhoAreHeldBackAreOnRecord() async throws {
+        let email = "\(unique("nobody"))@nowhere.test"
+        for _ in 0..<8 where try await platform.logIn(email, "wrong password").status == 429 { break }
+        #expect(try await actions("action=login.throttled&target=\(escaped(email))") == ["login.throttled"])
+        let wrong = Client(base: platform.stack.authURL, credentials: .basic("dovecot:wrong"))
+        #expect(try await wrong.postForm("/api/v1/auth/token/introspect", ["token": "x"]).status == 401)
+        #expect(try await actions("action=introspection.refused").isEmpty == false)
+        _ = try await platform.stranger.postForm("/oauth2/device", ["client_id": "isync"]).json(200)
+        #expect(try await actions("action=oauth.device_requested&target=isync").isEmpty == false)
     }
 }

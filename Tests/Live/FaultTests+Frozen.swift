@@ -4,7 +4,10 @@ import Testing
 /// What hangs is worse than what is dead: nobody gets an error until somebody's patience ends.
 extension FaultTests {
     @Test func mariaDBHangs() async throws {
+        let neverAsked = try await alice.mailToken()
         try await stack.freezing("mariadb") {
+            // To Dovecot a database that hangs is one that is away.
+            try await expectAway(within: .seconds(5), [503]) { try await platform.introspect(neverAsked) }
             try await expectAway(within: .seconds(5)) { try await logIn(alice) }
             try await expectAway(within: .seconds(5)) { try await domains() }
             try await expectServed { try await folders() }

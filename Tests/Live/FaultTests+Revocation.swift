@@ -4,26 +4,9 @@ import Testing
 /// Two replicas of auth-server, every kind of live session, one revocation at the first replica.
 extension FaultTests {
     /// Another auth-server, with the settings of the one that runs.
-    private func secondReplica() async throws -> (process: Outside, dovecot: Client) {
-        let pid = try stack.pid("auth-server")
-        let variables = try Data(contentsOf: URL(filePath: "/proc/\(pid)/environ")).split(separator: 0)
-        var environment = Dictionary(
-            variables.map { variable in
-                let parts = String(decoding: variable, as: UTF8.self).split(separator: "=", maxSplits: 1)
-                return (String(parts[0]), parts.count == 2 ? String(parts[1]) : "")
-            }
-        ) { $1 }
-        let port = OwnStack.portBase + 90
-        environment["XYNAP_PORT"] = "\(port)"
-        let binary = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe")
-        let process = try Outside(
-            URL(filePath: "/usr/bin/setpriv"), ["--reuid", "5000", "--regid", "5000", "--clear-groups", "--", binary],
-            environment: environment)
-        let inside = Client(base: "http://127.0.0.1:\(port)", credentials: platform.dovecot.credentials)
-        try await eventually(within: .seconds(10), "the second replica is ready") {
-            do { return try await inside.get("/readyz").status == 200 } catch { return false }
-        }
-        return (process, inside)
+    func secondReplica() async throws -> (process: Outside, dovecot: Client) {
+        let (process, base) = try await Launch(pid: stack.pid("auth-server")).replica(port: OwnStack.portBase + 90)
+        return (process, Client(base: base, credentials: platform.dovecot.credentials))
     }
 
     /// Opens everything that a mailbox can have open, revokes it, and says how long each thing took to end.
@@ -70,7 +53,7 @@ extension FaultTests {
         }
     }
 
-    private func introspect(_ token: String, at replica: Client) async throws -> Bool? {
+    func introspect(_ token: String, at replica: Client) async throws -> Bool? {
         let answer = try await replica.postForm("/api/v1/auth/token/introspect", ["token": token]).json(200)
         return answer["active"] == true
     }

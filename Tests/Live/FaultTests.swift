@@ -63,7 +63,9 @@ import Testing
     @Test func withoutMariaDB() async throws {
         let token = try await alice.mailToken()
         #expect(try await platform.introspect(token).json(200)["active"] == true)
+        let neverAsked = try await alice.mailToken()
         try stack.kill("mariadb")
+        try await expectAway(within: .seconds(3), [503]) { try await platform.introspect(neverAsked) }
         try await expectAway(within: .seconds(3)) { try await logIn(alice) }
         try await expectAway(within: .milliseconds(500)) { try await logIn(alice) }
         try await expectAway(within: .seconds(3)) { try await domains() }

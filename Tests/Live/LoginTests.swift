@@ -50,7 +50,7 @@ import Testing
         #expect(Set(codes) == ["invalid_credentials", "too_many_attempts"])
     }
 
-    /// Medians of a few: whoever measures more than this measures the machine.
+    /// The least of several, which what else runs on the machine disturbs least: one hash less would be a half.
     @Test func unknownAndWrongTakeTheSameTime() async throws {
         func time(_ email: String, _ source: String) async throws -> Double {
             let started = ContinuousClock.now
@@ -59,12 +59,40 @@ import Testing
             return Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
         }
         var known: [Double] = [], unknown: [Double] = []
-        for round in 0..<5 {
+        var ratio = 0.0
+        for round in 0..<20 {
             known.append(try await time(alice.email, "192.0.2.\(round + 1)"))
             unknown.append(try await time("nobody\(round)@\(tenant.domain)", "192.0.2.\(round + 1)"))
+            ratio = (known.min() ?? 0) / (unknown.min() ?? 1)
+            if round >= 3, (0.8...1.25).contains(ratio) { break }
         }
-        let ratio = known.sorted()[2] / unknown.sorted()[2]
-        #expect((0.5...2).contains(ratio), "\(ratio)")
+        #expect((0.8...1.25).contains(ratio), "\(ratio)")
+    }
+
+    /// What an operator sees of it.
+    @Test func loginsAreCountedByTheirOutcome() async throws {
+        let before = try await Metrics(platform.stack.authURL)
+        let source = "198.51.100.\(Int.random(in: 1...254))"
+        _ = try await logIn(alice.email, alice.password, from: "203.0.113.8").json(200)
+        for _ in 0..<7 { _ = try await logIn(alice.email, "wrong", from: source) }
+        let token = try await alice.mailToken()
+        for _ in 0..<2 { _ = try await platform.introspect(token).json(200) }
+        _ = try await platform.introspect("unknown").json(200)
+        #expect(try await platform.stranger.postForm("/api/v1/auth/token/revoke", ["token": token]).status == 200)
+        let after = try await Metrics(platform.stack.authURL)
+        // Others log in at the same time.
+        #expect(after["logins_total", "outcome=\"success\""] >= before["logins_total", "outcome=\"success\""] + 1)
+        #expect(after["logins_total", "outcome=\"wrong\""] >= before["logins_total", "outcome=\"wrong\""] + 5)
+        #expect(after["logins_total", "outcome=\"throttled\""] >= before["logins_total", "outcome=\"throttled\""] + 1)
+        for (outcome, cache) in [("active", "miss"), ("active", "hit"), ("inactive", "miss")] {
+            let labels = ["outcome=\"\(outcome)\"", "cache=\"\(cache)\""]
+            #expect(after["introspections_total", labels] >= before["introspections_total", labels] + 1, "\(labels)")
+        }
+        try await eventually(within: .seconds(2), "the revocation is counted, and how long it took to be heard of") {
+            let now = try await Metrics(platform.stack.authURL)
+            return now["revocations_total", "kind=\"jti\""] > before["revocations_total", "kind=\"jti\""]
+                && now["revocation_delay_seconds_count"] > before["revocation_delay_seconds_count"]
+        }
     }
 
     // MARK: Second factor
@@ -122,7 +150,55 @@ import Testing
         #expect(try await platform.logIn(alice.email, alice.password).status == 200)
     }
 
+    private func enableSecondFactor(_ client: Client, password: String) async throws {
+        let begun = try await client.post("/api/v1/auth/totp", ["password": .string(password)]).json(201)
+        let now = try await code(begun["secret"].string ?? "")
+        _ = try await client.post("/api/v1/auth/totp/confirm", ["code": .string(now)]).json(200)
+    }
+
+    @Test func whoLostTheSecondFactorIsLetInAgainByTheHoster() async throws {
+        try await enableSecondFactor(alice.client, password: alice.password)
+        #expect(try await platform.logIn(alice.email, alice.password).code == "totp_required")
+        let path = "/api/v1/auth/totp?email=\(escaped(alice.email))"
+        #expect(try await platform.newTenant().newUser("admin").client.delete(path).status == 404)
+        #expect(try await tenant.newUser("member", accounts: [alice.email]).client.delete(path).status == 403)
+        #expect(try await alice.client.delete(path).status == 403, "not by a stolen token")
+        #expect(try await platform.hoster.delete(path).status == 204)
+        #expect(try await platform.logIn(alice.email, alice.password).status == 200)
+        #expect(try await platform.hoster.delete(path).status == 404, "there is none any more")
+        let audit = "/api/v1/auth/audit?action=totp.reset&target=\(escaped(alice.email))"
+        #expect(try await platform.hoster.get(audit).json(200)["total"] == 1)
+
+        let password = "a person's password", email = "\(unique("person"))@people.test"
+        let user = try await platform.hoster.post(
+            "/api/v1/users",
+            [
+                "customer_id": .int(tenant.customerID), "email": .string(email), "password": .string(password),
+                "role": "member",
+            ]
+        ).json(201)
+        let session = try await platform.logIn(email, password).json(200)
+        let person = platform.stranger.with(.bearer(session["access_token"].string ?? ""))
+        try await enableSecondFactor(person, password: password)
+        #expect(try await platform.logIn(email, password).code == "totp_required")
+        let reset = try await Launch("auth-server", of: platform).output([
+            "reset-totp", "--user", "\(user["id"].int ?? 0)",
+        ])
+        #expect(reset.status == 0, "\(reset.text)")
+        #expect(try await platform.logIn(email, password).status == 200)
+        #expect(try await platform.hoster.delete("/api/v1/users/\(user["id"].int ?? 0)/totp").status == 404)
+    }
+
     // MARK: Sessions
+
+    @Test func aSessionIsMadeByLoggingIn() async throws {
+        let body: JSON = ["email": .string(alice.email), "password": .string(alice.password)]
+        let session = try await platform.stranger.post("/api/v1/auth/sessions", body).json(201)
+        let client = platform.stranger.with(.bearer(session["access_token"].string ?? ""))
+        #expect(try await client.get("/api/v1/auth/sessions").json(200)["total"] == 2)
+        let wrong = body.with("password", "wrong")
+        #expect(try await platform.stranger.post("/api/v1/auth/sessions", wrong).code == "invalid_credentials")
+    }
 
     @Test func sessionsAreListedAndEndedOneByOne() async throws {
         let other = try await platform.logIn(alice.email, alice.password).json(200)

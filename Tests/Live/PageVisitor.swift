@@ -15,7 +15,13 @@ final class PageVisitor {
     /// Sent with every request.
     var extraHeaders: [(String, String)] = []
 
-    init(_ platform: Platform) { self.platform = platform }
+    /// Whom it asks: the gateway, or one replica.
+    var base: String
+
+    init(_ platform: Platform) {
+        self.platform = platform
+        base = platform.stack.gatewayURL
+    }
 
     var heading: String { page.firstMatch(of: /<h1>(.*?)<\/h1>/).map { String($0.1) } ?? "" }
     var problem: String? { page.firstMatch(of: /role="alert"[^>]*>(.*?)</).map { String($0.1) } }
@@ -37,7 +43,7 @@ final class PageVisitor {
     func forgetCookies() { cookies = [:] }
 
     private func send(_ method: HTTPMethod, _ path: String, _ body: String?) async throws {
-        var request = HTTPClientRequest(url: platform.stack.gatewayURL + path)
+        var request = HTTPClientRequest(url: base + path)
         request.method = method
         for (name, value) in extraHeaders { request.headers.add(name: name, value: value) }
         if !cookies.isEmpty {

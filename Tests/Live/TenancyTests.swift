@@ -320,6 +320,21 @@ import Testing
         #expect(try await byDomain.get(stream).status == 404)
     }
 
+    @Test func noAdminTakesAnAddressOfAnothersDomain() async throws {
+        let neighbour = try await platform.newTenant()
+        let admin = try await neighbour.newUser("admin")
+        func make(_ email: String) async throws -> Reply {
+            try await admin.client.post(
+                "/api/v1/users", ["email": .string(email), "password": "a good password", "role": "member"])
+        }
+        let taken = try await make("boss@\(tenant.domain)")
+        #expect(taken.status == 422 && taken.faultyFields == ["email"], "\(taken.text)")
+        #expect(try await make("boss@\(neighbour.domain)").status == 201)
+        #expect(try await make("\(unique("boss"))@elsewhere.test").status == 201)
+        let path = "/api/v1/users/\(admin.id)"
+        #expect(try await admin.client.patch(path, ["email": .string("x@\(tenant.domain)")]).status == 422)
+    }
+
     private func limitedToken(_ limits: [String: JSON]) async throws -> Client {
         let draft: [String: JSON] = ["name": .string(unique("limited")), "scopes": ["*"]]
         let made = try await platform.hoster.post(

@@ -27,10 +27,11 @@ import Testing
     private func tenant() async throws -> Tenant {
         let customer = try await database.customers.create(name: "Tenant", by: .command)
         let domain = try await database.domains.create(
-            DomainName(Self.unique() + ".test"), customerID: customer.id, dkimSelector: "mail", dkimPublicKey: "AAAA")
+            DomainName(Self.unique() + ".test"), customerID: customer.id, dkimSelector: "mail", dkimPublicKey: "AAAA",
+            by: .command)
         let account = try await database.accounts.create(
             domainID: domain.id, localPart: "Info", passwordHash: "{PLAIN}x", quotaMB: 100, displayName: "Info",
-            scope: .customer(customer.id))
+            scope: .customer(customer.id), by: .command)
         return Tenant(customer: customer, domain: domain, account: account)
     }
 
@@ -66,7 +67,7 @@ import Testing
             try await database.accounts.find(theirs.account.id, scope: scope)
         }
         await #expect(throws: Failure.notFound("This mailbox")) {
-            try await database.accounts.setPassword(theirs.account.id, hash: "x", scope: scope)
+            try await database.accounts.setPassword(theirs.account.id, hash: "x", scope: scope, by: .command)
         }
         await #expect(throws: Failure.notFound("This customer")) {
             try await database.customers.find(theirs.customer.id, scope: scope)
@@ -87,26 +88,28 @@ import Testing
         await #expect(throws: Failure.conflict("account_exists", "This mailbox exists already.")) {
             try await database.accounts.create(
                 domainID: tenant.domain.id, localPart: "info", passwordHash: "", quotaMB: 1, displayName: "",
-                scope: .everything)
+                scope: .everything, by: .command)
         }
         await #expect(throws: Failure.self) {
             try await database.domains.create(
                 DomainName(tenant.domain.domain), customerID: tenant.customer.id, dkimSelector: "mail",
-                dkimPublicKey: "")
+                dkimPublicKey: "", by: .command)
         }
     }
 
     @Test func suspensionIsOneTransactionWithItsRevocation() async throws {
         let tenant = try await tenant()
         let last = try await database.revocations.after(0).last?.id ?? 0
-        let revocation = try await database.accounts.setSuspended(tenant.account.id, true, scope: .everything)
+        let revocation = try await database.accounts.setSuspended(
+            tenant.account.id, true, scope: .everything, by: .command)
         let told = try #require(revocation)
         #expect(try await database.revocations.after(last).contains(told))
         #expect(told.kind == .account && told.value == tenant.account.email)
         #expect(try await database.accounts.login(email: tenant.account.email)?.isActive == false)
-        #expect(try await database.accounts.setSuspended(tenant.account.id, false, scope: .everything) == nil)
+        #expect(
+            try await database.accounts.setSuspended(tenant.account.id, false, scope: .everything, by: .command) == nil)
         #expect(try await database.accounts.login(email: tenant.account.email)?.isActive == true)
-        let all = try await database.domains.setSuspended(tenant.domain.id, true, scope: .everything)
+        let all = try await database.domains.setSuspended(tenant.domain.id, true, scope: .everything, by: .command)
         #expect(all.map(\.value) == [tenant.account.email])
         #expect(try await database.accounts.login(email: tenant.account.email)?.isActive == false)
     }
@@ -147,7 +150,7 @@ import Testing
         let (first, second) = (Self.unique(), Self.unique())
         try await open(
             "account:\(tenant.account.id)", family: String(Self.unique().prefix(22)), refreshHash: first)
-        _ = try await database.accounts.setPassword(tenant.account.id, hash: "y", scope: .everything)
+        _ = try await database.accounts.setPassword(tenant.account.id, hash: "y", scope: .everything, by: .command)
         #expect(try await rotate(first, to: second) == .invalid)
     }
 
@@ -187,8 +190,9 @@ import Testing
         let domain = tenant.domain.domain
         func alias(_ source: String, _ destination: String) async throws -> Alias {
             try await database.aliases.create(
-                domainID: tenant.domain.id, source: source, destination: [EmailAddress(destination)], scope: .everything
-            )
+                domainID: tenant.domain.id, source: source, destination: [EmailAddress(destination)],
+                scope: .everything,
+                by: .command)
         }
         #expect(try await alias("sales", "info@\(domain)").destination == ["info@\(domain)"])
         _ = try await alias("a", "b@\(domain)")

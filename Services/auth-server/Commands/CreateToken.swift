@@ -13,6 +13,8 @@ struct CreateToken: AsyncParsableCommand {
     @Option(help: "What it is for, as lists and the audit log show it.") var name: String
     @Option(help: "What it may do (mail:read, auth:introspect, …); * is everything. May be repeated.")
     var scope: [String] = ["*"]
+    @Option(help: "A domain that it is limited to. May be repeated.") var domain: [String] = []
+    @Option(help: "A mailbox that it is limited to. May be repeated.") var address: [String] = []
     @Option(help: "Days until it ends; without it, it does not.") var days: Int?
     @Flag(help: "Print JSON.") var json = false
 
@@ -21,18 +23,26 @@ struct CreateToken: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let grant = try ServiceTokenGrant(
+            scopes: scope, domains: domain.isEmpty ? nil : domain, addresses: address.isEmpty ? nil : address)
         let settings = await AuthServer.commandSettings()
         let database = Database(settings.platform.database)
         try await database.migrate()
         let token = OpaqueToken(new: .service)
         let made = try await database.serviceTokens.create(
-            name: try DisplayName(name).text, hash: token.hash, scopes: scope,
+            name: try DisplayName(name).text, hash: token.hash, scopes: grant.scopes, limits: grant.limits,
             expiresAt: days.map { Timestamp.now() + Int64($0) * 86_400_000 })
         await database.close()
         if json {
             try CommandOutput(isJSON: true).table(
-                ["id", "name", "scopes", "token", "expires_at"],
-                [["\(made.id)", made.name, made.scopes.joined(separator: " "), token.text, made.expiresAt]])
+                ["id", "name", "scopes", "domains", "addresses", "token", "expires_at"],
+                [
+                    [
+                        "\(made.id)", made.name, made.scopes.joined(separator: " "),
+                        made.domains?.joined(separator: " "), made.addresses?.joined(separator: " "), token.text,
+                        made.expiresAt,
+                    ]
+                ])
         } else {
             print(token.text)
         }

@@ -20,6 +20,7 @@ struct Revoke: AsyncParsableCommand {
         guard [email, user.map(String.init), session, jti].compactMap(\.self).count == 1 else {
             throw ValidationError("Name exactly one of --email, --user, --session and --jti.")
         }
+        if let jti, !(1...64).contains(jti.utf8.count) { throw ValidationError("--jti must be the jti of a token.") }
     }
 
     func run() async throws {
@@ -46,6 +47,10 @@ struct Revoke: AsyncParsableCommand {
         if let user {
             return (.user, "user:\(try await database.users.find(user, scope: .everything).id)")
         }
-        return session.map { (.family, $0) } ?? (.jti, jti ?? "")
+        if let session {
+            guard try await database.sessions.owner(of: session) != nil else { throw Failure.notFound("This session") }
+            return (.family, session)
+        }
+        return (.jti, jti ?? "")
     }
 }

@@ -19,20 +19,22 @@ struct Sessions: AsyncParsableCommand {
 
     func run() async throws {
         let database = Database(await AuthServer.commandSettings().platform.database)
-        let subject: String
+        let whose: SessionStore.Whose
         if let email {
             let address = try EmailAddress(email).description
             guard let account = try await database.accounts.find(email: address, scope: .everything) else {
                 throw Failure.notFound("This mailbox")
             }
-            subject = "account:\(account.id)"
+            whose = .mailbox(address, subject: "account:\(account.id)")
         } else {
-            subject = "user:\(try await database.users.find(user ?? 0, scope: .everything).id)"
+            whose = .subject("user:\(try await database.users.find(user ?? 0, scope: .everything).id)")
         }
-        let sessions = try await database.sessions.list(subject: subject, PageRequest(page: 1, perPage: 200)).items
+        let sessions = try await database.sessions.list(whose, PageRequest(page: 1, perPage: 200)).items
         await database.close()
         try CommandOutput(isJSON: json).table(
-            ["id", "client", "mailbox", "ip", "user_agent", "created_at", "last_used_at"],
-            sessions.map { [$0.id, $0.client, $0.mailbox, $0.ip, $0.userAgent, $0.createdAt, $0.lastUsedAt] })
+            ["id", "subject", "client", "mailbox", "ip", "user_agent", "created_at", "last_used_at"],
+            sessions.map {
+                [$0.id, $0.subject, $0.client, $0.mailbox, $0.ip, $0.userAgent, $0.createdAt, $0.lastUsedAt]
+            })
     }
 }

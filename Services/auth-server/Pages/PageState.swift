@@ -23,6 +23,19 @@ struct PageState: Codable, Sendable {
 
     /// How long somebody may take: milliseconds.
     static let lifetime: Int64 = 600_000
+
+    /// The browser's secret in a `Cookie` header (RFC 6265 §5.4): the first that can be one of ours.
+    static func browser(cookies: String, name: String) -> String? {
+        for pair in cookies.utf8.split(separator: UInt8(ascii: ";")) {
+            let pair = pair.drop { $0 == UInt8(ascii: " ") }
+            let value = pair.dropFirst(name.utf8.count + 1)
+            guard pair.starts(with: (name + "=").utf8), value.count == 22,
+                value.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+            else { continue }
+            return String(Substring(value))
+        }
+        return nil
+    }
 }
 
 /// Seals and opens the states of the pages.

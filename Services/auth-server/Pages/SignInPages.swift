@@ -253,13 +253,7 @@ struct SignInPages: Sendable {
     private var cookieName: String { isSecure ? "__Host-xynap-page" : "xynap-page" }
 
     private func cookie(of request: Request) -> String? {
-        for pair in (request.headers[.cookie] ?? "").split(separator: ";") {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            if parts.count == 2, parts[0].filter({ $0 != " " }) == cookieName, parts[1].utf8.count == 22 {
-                return String(parts[1])
-            }
-        }
-        return nil
+        PageState.browser(cookies: request.headers[.cookie] ?? "", name: cookieName)
     }
 
     private func setCookie(_ browser: String) -> String {
