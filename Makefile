@@ -2,23 +2,25 @@
 # make down|status|logs
 # make selftest      looks at it from outside, with Python's own IMAP and SMTP clients
 # make test          all tests on a stack of their own (FILTER=IMAPTests: one target)
+# make fuzz          libFuzzer over the parsers (FUZZ_SECONDS=60 each, TARGETS="imap html")
 # make bench         what it costs (ROWS=webmail: one part)
 # make lint|fmt|build|clean
 SHELL := /bin/bash
 .DEFAULT_GOAL := up
-.PHONY: up down status logs selftest install build test lint fmt bench clean
+.PHONY: up down status logs selftest install build test lint fmt bench fuzz clean
 
 STATE ?= .local/dev
 BIN ?= .build/release
 FILTER ?=
 ROWS ?=
+TARGETS ?=
 export STATE PORT_BASE BIN
 
 stack := deploy/local/stack
 swift_folders := Package.swift Shared Services Tests Bench
 python := deploy/local deploy/local/stack deploy/local/demo deploy/local/selftest scripts/check-imports scripts/check-docs \
     Tests/Live/outside deploy/clients/xynap-token
-shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests .ci/run
+shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests scripts/fuzz .ci/run
 
 up: install build
 	@$(stack) up
@@ -47,6 +49,9 @@ test: install
 
 bench: build
 	@STATE=.local/bench PORT_BASE=23000 BIN=.build/release deploy/local/with-stack .build/release/Bench $(ROWS)
+
+fuzz: install
+	@scripts/fuzz $(TARGETS)
 
 lint: install
 	swift format lint --strict --parallel --recursive $(swift_folders)

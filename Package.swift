@@ -61,6 +61,11 @@ func tests(
         swiftSettings: strict)
 }
 
+/// What reads the bytes of strangers, with the tests' own eyes.
+let parsers: [Target.Dependency] = [
+    "IMAP", "MIME", "HTMLSanitizer", "Credentials", "HTTPService", "SMTP", "TestSupport",
+]
+
 let package = Package(
     name: "xynap-mail",
     products: [
@@ -138,11 +143,12 @@ let package = Package(
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
         service(
             "webmail-proxy", "WebmailProxy",
-            ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, nioLocks, nioSSL]),
+            ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, crypto, nioHTTP1, nioLocks, nioPosix, nioSSL]),
         service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "EventBus", "Redis", "WebSockets", nioLocks, nioSSL]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
-        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["CBoundedGumbo"], path: "Tests/Support", swiftSettings: strict),
         tests("MailModelTests", ["MailModel"]),
         tests(
             "HTTPServiceTests",
@@ -161,10 +167,11 @@ let package = Package(
         tests("IMAPTests", ["IMAP", nioCore, nioPosix, nioEmbedded, logging], resources: [.copy("Dialogs")]),
         tests("SMTPTests", ["SMTP", nioCore, nioPosix, nioSSL]),
         tests("MIMETests", ["MIME"]),
-        tests("HTMLSanitizerTests", ["HTMLSanitizer", "CBoundedGumbo"]),
+        tests("HTMLSanitizerTests", ["HTMLSanitizer", "TestSupport"]),
+        tests("CorpusTests", parsers, exclude: ["Fuzz.swift"]),
         tests(
             "WebmailProxyTests",
-            ["WebmailProxy", "IMAP", "MIME", "MailModel", "Storage", "TestSupport", hummingbirdCore]),
+            ["WebmailProxy", "IMAP", "MIME", "MailModel", "Storage", "TestSupport", hummingbirdCore, nioCore]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
         tests(
             "AuthServerTests",
@@ -181,3 +188,17 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// For scripts/fuzz alone: our parsers once more, measured by libFuzzer, and no tests.
+if Context.environment["XYNAP_FUZZ"] != nil {
+    let measured: Set<String> = ["IMAP", "MIME", "HTMLSanitizer", "Credentials", "HTTPService", "SMTP"]
+    package.targets.removeAll { $0.type == .test }
+    for target in package.targets where measured.contains(target.name) {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]
+    }
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: parsers, path: "Tests/CorpusTests", exclude: ["CorpusTests.swift"],
+            swiftSettings: strict + [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}

@@ -9,7 +9,7 @@ import NIOCore
 /// Messages and attachments as they are: streamed from the mail server, a piece at a time.
 struct ContentRoutes: Sendable {
     /// Bytes held at once for one download.
-    private static let pieceSize: UInt64 = 256 << 10
+    private static let pieceSize: UInt64 = 1 << 20
 
     let access: MailboxAccess
     let sessions: MailSessions
@@ -22,10 +22,11 @@ struct ContentRoutes: Sendable {
             let size = try await $0.size(of: place.uid, in: place.folder, uidValidity: place.uidValidity)
             return (size, $0.selection?.uidValidity ?? 0)
         }
-        return try download(
-            Source(mailbox: mailbox, place: place, uidValidity: uidValidity, size: size) {
-                .body(.message, bytes: $0)
-            },
+        let source = Source(
+            mailbox: mailbox, folder: place.folder, uid: place.uid, uidValidity: uidValidity, part: nil, size: size
+        ) { .body(.message, bytes: $0) }
+        return download(
+            source,
             headers: [
                 .contentType: "message/rfc822",
                 .contentDisposition: ContentDisposition.attachment(filename: "message-\(place.uid).eml"),
@@ -36,43 +37,75 @@ struct ContentRoutes: Sendable {
         let place = try MessagePlace(request, context)
         let part = try context.pathParameter("part")
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
-        let (found, uidValidity) = try await sessions.withSession(
-            of: mailbox, folder: place.folder, isRepeatable: true
-        ) {
-            let found = try await $0.part(part, of: place.uid, in: place.folder, uidValidity: place.uidValidity)
-            return (found, $0.selection?.uidValidity ?? 0)
-        }
-        let filename = MessageParts.Attachment.filename(found.structure) ?? "part-\(part)"
-        return try download(
-            Source(mailbox: mailbox, place: place, uidValidity: uidValidity, size: found.size) {
-                .binary(part: found.section, bytes: $0)
-            },
+        let (source, structure) = try await source(
+            of: part, uid: place.uid, in: place.folder, uidValidity: place.uidValidity, mailbox)
+        let filename = MessageParts.Attachment.filename(structure) ?? "part-\(part)"
+        let isInline = ContentDisposition.isSafeInline(structure.mediaType)
+        return download(
+            source,
             headers: [
-                .contentType: ContentDisposition.isSafeInline(found.structure.mediaType)
-                    ? found.structure.mediaType : "application/octet-stream",
-                .contentDisposition: ContentDisposition.isSafeInline(found.structure.mediaType)
+                .contentType: isInline ? structure.mediaType : "application/octet-stream",
+                .contentDisposition: isInline
                     ? ContentDisposition.inline(filename: filename) : ContentDisposition.attachment(filename: filename),
             ], for: request)
+    }
+
+    /// An attached image that a signed link names: pictures alone.
+    ///
+    /// - Throws: `Failure` `notFound` for what is none, or not there any more.
+    func image(_ image: AttachedImage, _ request: Request, _ context: ServiceContext) async throws -> Response {
+        let mailbox = Mailbox(
+            address: image.account, clientAddress: context.clientAddress == "unknown" ? nil : context.clientAddress)
+        let (source, structure) = try await source(
+            of: image.part, uid: image.uid, in: MailboxName(image.folder), uidValidity: image.uidValidity, mailbox)
+        guard ContentDisposition.isSafeInline(structure.mediaType) else { throw Failure.notFound("This image") }
+        return download(
+            source, headers: [.contentType: structure.mediaType, .contentDisposition: "inline"], for: request)
     }
 
     /// Bytes on the mail server.
     private struct Source: Sendable {
         let mailbox: Mailbox
-        let place: MessagePlace
+        let folder: MailboxName
+        let uid: UInt32
         let uidValidity: UInt32
+        let part: String?
         let size: UInt64
         let item: @Sendable (_ bytes: Range<UInt64>) -> FetchItem
+
+        /// The bytes of a message never change (RFC 9051 §2.3.1.1).
+        var entityTag: String { "\"\(uidValidity)-\(uid)\(part.map { "-" + $0 } ?? "")\"" }
     }
 
-    private func download(_ source: Source, headers: HTTPFields, for request: Request) throws -> Response {
+    private func source(
+        of part: String, uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, _ mailbox: Mailbox
+    ) async throws -> (Source, BodyStructure) {
+        let (found, current) = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) {
+            let found = try await $0.part(part, of: uid, in: folder, uidValidity: uidValidity)
+            return (found, $0.selection?.uidValidity ?? 0)
+        }
+        let source = Source(
+            mailbox: mailbox, folder: folder, uid: uid, uidValidity: current, part: part, size: found.size
+        ) { found.isDecoded ? .binary(part: found.section, bytes: $0) : .body(.part(found.section), bytes: $0) }
+        return (source, found.structure)
+    }
+
+    private func download(_ source: Source, headers: HTTPFields, for request: Request) -> Response {
         var headers = headers
-        headers[.acceptRanges] = "bytes"
+        headers[.eTag] = source.entityTag
         headers[.cacheControl] = "private, max-age=3600, immutable"
+        if request.headers[.ifNoneMatch]?.matches(source.entityTag) == true {
+            headers[.contentType] = nil
+            headers[.contentDisposition] = nil
+            return Response(status: .notModified, headers: headers)
+        }
+        headers[.acceptRanges] = "bytes"
         headers[.contentSecurityPolicy] = "default-src 'none'; sandbox"
-        headers[.xContentTypeOptions] = "nosniff"
         var range = 0..<source.size
         var status = HTTPResponse.Status.ok
-        switch ByteRange(request.headers[.range], size: source.size) {
+        // A part of what has another tag by now is of no use (RFC 9110 §13.1.5); of a date we know nothing.
+        let isRangeWanted = request.headers[.ifRange].map { $0 == source.entityTag } ?? true
+        switch ByteRange(isRangeWanted ? request.headers[.range] : nil, size: source.size) {
         case .whole: break
         case .part(let part):
             range = part
@@ -93,11 +126,10 @@ struct ContentRoutes: Sendable {
             while offset < range.upperBound {
                 let piece = offset..<min(offset + Self.pieceSize, range.upperBound)
                 let bytes = try await sessions.withSession(
-                    of: source.mailbox, folder: source.place.folder, isRepeatable: true
+                    of: source.mailbox, folder: source.folder, isRepeatable: true
                 ) {
                     try await $0.bytes(
-                        source.item(piece), of: source.place.uid, in: source.place.folder,
-                        uidValidity: source.uidValidity)
+                        source.item(piece), of: source.uid, in: source.folder, uidValidity: source.uidValidity)
                 }
                 guard !bytes.isEmpty else { throw Failure.notFound("This message") }
                 try await writer.write(ByteBuffer(bytes: bytes.prefix(piece.count)))

@@ -61,4 +61,23 @@ enum FolderPath {
     static func isWithin(_ name: MailboxName, _ ancestor: MailboxName, delimiter: Character?) -> Bool {
         name == ancestor || delimiter.map { name.wire.hasPrefix(ancestor.wire + String($0)) } ?? false
     }
+
+    /// Undoes `encode`; nil for a `%` without two hex digits and for bytes that are no UTF-8.
+    static func decode(_ text: some StringProtocol) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = String(decoding: rest.prefix(2), as: UTF8.self)
+            guard digits.utf8.count == 2, digits.utf8.allSatisfy({ $0 != 0x2b && $0 != 0x2d }),
+                let value = UInt8(digits, radix: 16)
+            else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
 }

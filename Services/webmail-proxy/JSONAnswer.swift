@@ -39,7 +39,7 @@ extension [UInt8] {
 
 extension String {
     /// Whether a list of entity tags, weak ones too, holds this one.
-    fileprivate func matches(_ entityTag: String) -> Bool {
+    func matches(_ entityTag: String) -> Bool {
         split(separator: ",").contains { item in
             let tag = item.drop { $0 == " " }
             return tag == "*" || tag == entityTag || tag.dropFirst(2) == entityTag && tag.hasPrefix("W/")

@@ -3,9 +3,13 @@ import MIME
 
 /// Decoding of the texts of an ENVELOPE, with a short way for the many that are plain.
 enum MailText {
-    /// RFC 2047 words decoded; empty for nil.
-    static func decode(_ raw: String?) -> String {
-        guard let raw else { return "" }
+    /// The longest text that is shown: bytes.
+    private static let longest = 8192
+
+    /// RFC 2047 words decoded; empty for nil. What is longer than anybody reads is cut.
+    static func decode(_ whole: String?) -> String {
+        guard let whole else { return "" }
+        let raw = whole.utf8.count > longest ? String(decoding: whole.utf8.prefix(longest), as: UTF8.self) : whole
         var previous: UInt8 = 0
         for byte in raw.utf8 {
             // An encoded word begins with `=?`; a line fold or other control character has to go as well.

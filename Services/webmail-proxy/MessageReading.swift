@@ -3,34 +3,89 @@ import MIME
 import MailModel
 
 extension MailSession {
-    /// How much of one text is fetched for reading: bytes.
-    private static let maximumText: UInt64 = 2 << 20
+    /// How much of the headers is read: bytes.
+    private static let maximumHeader: UInt64 = 256 << 10
+    /// How much of a message is read whose structure the server cannot tell: bytes.
+    private static let maximumUnstructured: UInt64 = 1 << 20
 
     /// A message with its text; attachments are not fetched. One round trip when a page has shown it, else a second for
     /// the texts.
     ///
-    /// - Parameter markSeen: Also set `\Seen`.
+    /// - Parameters:
+    ///   - part: Opens the message that is attached as this part instead.
+    ///   - markSeen: Also set `\Seen`.
     /// - Throws: `Failure` `notFound` for a folder or message that is not there, `conflict` `uid_validity_changed`.
-    func open(_ uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, markSeen: Bool) async throws -> OpenedMessage
-    {
+    func open(
+        _ uid: UInt32, part: String? = nil, in folder: MailboxName, uidValidity: UInt32?, markSeen: Bool,
+        images: MessageImages
+    ) async throws -> OpenedMessage {
         let selection = try await select(folder, uidValidity: uidValidity)
-        let place = FolderCache.Folder(account: account, name: folder, uidValidity: selection.uidValidity)
-        let known = cache.parts(of: uid, in: place)
+        let home = FolderCache.Folder(account: account, name: folder, uidValidity: selection.uidValidity)
+        let known = part == nil ? cache.parts(of: uid, in: home).flatMap { $0.isKnown ? $0 : nil } : nil
         let fetched = try await outline(of: uid, parts: known, markSeen: markSeen)
-        guard let parts = known ?? fetched.structure.map({ MessageParts($0) }),
-            let item = MessageItem(fetched, parts: parts, uidValidity: selection.uidValidity)
-        else { throw Failure.notFound("This message") }
-        if known == nil { cache.keep(parts, of: uid, in: place) }
+        let place = OpenedMessage.Place(
+            account: account, folder: folder.name, uidValidity: selection.uidValidity, uid: uid, part: part,
+            modSeq: fetched.modSeq)
+        if let part { return try await openEnclosed(part, of: fetched, place, images) }
+        let parts = known ?? fetched.structure.map { MessageParts($0) } ?? .none
+        guard let item = MessageItem(fetched, parts: parts, uidValidity: selection.uidValidity) else {
+            throw Failure.notFound("This message")
+        }
+        let headers = MIMEHeader.parseBlock(fetched.bytes(of: .header) ?? [])
+        let replyTo = MailText.addresses(fetched.envelope?.replyTo ?? [])
+        guard parts.isKnown else {
+            return try await openUnstructured(item, place, headers: headers, replyTo: replyTo, images)
+        }
+        if known == nil { cache.keep(parts, of: uid, in: home) }
         return OpenedMessage(
-            item, folder: folder.name, uidValidity: selection.uidValidity, modSeq: fetched.modSeq,
-            headers: MIMEHeader.parseBlock(fetched.bytes(of: .header) ?? []),
-            replyTo: MailText.addresses(fetched.envelope?.replyTo ?? []), parts: parts,
-            texts: known == nil ? try await texts(of: parts, uid: uid) : Self.texts(of: parts, in: [fetched]))
+            item, at: place, headers: headers, replyTo: replyTo, parts: parts,
+            texts: known == nil
+                ? try await texts(of: parts, uid: uid).texts : Self.texts(of: parts, in: [fetched]), images: images)
+    }
+
+    /// The message inside a message; its flags and uid are those of the one around it.
+    private func openEnclosed(
+        _ part: String, of outer: FetchedMessage, _ place: OpenedMessage.Place, _ images: MessageImages
+    ) async throws -> OpenedMessage {
+        guard let leaf = outer.structure.flatMap({ MessageParts.leaf(part, in: $0) }),
+            let envelope = leaf.structure.messageEnvelope, let structure = leaf.structure.enclosed
+        else { throw Failure.notFound("This attached message") }
+        var inner = outer
+        inner.envelope = envelope
+        inner.structure = structure
+        inner.size = leaf.structure.size
+        inner.preview = nil
+        let parts = MessageParts(structure, section: leaf.section)
+        guard let item = MessageItem(inner, parts: parts, uidValidity: place.uidValidity) else {
+            throw Failure.notFound("This attached message")
+        }
+        let header = MessageSection(part: leaf.section, text: .header)
+        let fetched = try await texts(of: parts, uid: place.uid, header: header)
+        return OpenedMessage(
+            item, at: place, headers: MIMEHeader.parseBlock(fetched.header),
+            replyTo: MailText.addresses(envelope.replyTo), parts: parts, texts: fetched.texts, images: images)
+    }
+
+    /// A message nested more deeply than anything sane: what its beginning says.
+    private func openUnstructured(
+        _ item: MessageItem, _ place: OpenedMessage.Place, headers: [MIMEHeader], replyTo: [MIMEAddress],
+        _ images: MessageImages
+    ) async throws -> OpenedMessage {
+        let piece = FetchItem.body(.message, bytes: 0..<Self.maximumUnstructured)
+        let fetched = try await connection.run(.uidFetch(SequenceSet(place.uid), [piece]))
+        let bytes = fetched.messages.lazy.filter { $0.uid == place.uid }.compactMap { $0.bytes(of: .message) }.first
+        var limits = MIMEMessage.Limits()
+        limits.depth = 100
+        let message = try? MIMEMessage.parse(bytes ?? [], limits: limits)
+        return OpenedMessage(
+            item, at: place, headers: headers, replyTo: replyTo, plain: message?.plain, html: message?.html,
+            images: images)
     }
 
     /// Everything of the message but its body; with its texts where it is known which those are.
     private func outline(of uid: UInt32, parts: MessageParts?, markSeen: Bool) async throws -> FetchedMessage {
-        var items = MessageItem.fetchItems.filter { $0 != .preview() } + [.modSeq, .body(.header)]
+        let header = FetchItem.body(.header, bytes: 0..<Self.maximumHeader)
+        var items = MessageItem.fetchItems.filter { $0 != .preview() } + [.modSeq, header]
         if let parts { items = items.filter { $0 != .bodyStructure } + Self.items(of: parts) }
         let fetch = IMAPCommand.uidFetch(SequenceSet(uid), items)
         let found = try await found {
@@ -48,20 +103,24 @@ extension MailSession {
         return found
     }
 
-    private func texts(of parts: MessageParts, uid: UInt32) async throws -> [(part: MessageParts.Text, text: String)] {
-        guard !parts.texts.isEmpty else { return [] }
-        let fetched = try await connection.run(.uidFetch(SequenceSet(uid), Self.items(of: parts)))
-        return Self.texts(of: parts, in: fetched.messages.filter { $0.uid == uid })
+    /// - Parameter header: Headers to be fetched along.
+    private func texts(
+        of parts: MessageParts, uid: UInt32, header: MessageSection? = nil
+    ) async throws -> (texts: [OpenedMessage.Text], header: [UInt8]) {
+        var items = Self.items(of: parts)
+        if let header { items.append(.body(header, bytes: 0..<Self.maximumHeader)) }
+        guard !items.isEmpty else { return ([], []) }
+        let messages = try await connection.run(.uidFetch(SequenceSet(uid), items)).messages.filter { $0.uid == uid }
+        let headers = header.flatMap { section in messages.lazy.compactMap { $0.bytes(of: section) }.first }
+        return (Self.texts(of: parts, in: messages), headers ?? [])
     }
 
     private static func items(of parts: MessageParts) -> [FetchItem] {
-        parts.texts.map { .body(.part($0.section), bytes: 0..<maximumText) }
+        parts.texts.filter { $0.limit > 0 }.map { .body(.part($0.section), bytes: 0..<$0.limit) }
     }
 
-    private static func texts(
-        of parts: MessageParts, in messages: [FetchedMessage]
-    ) -> [(part: MessageParts.Text, text: String)] {
-        parts.texts.map { part in
+    private static func texts(of parts: MessageParts, in messages: [FetchedMessage]) -> [OpenedMessage.Text] {
+        parts.texts.filter { $0.limit > 0 }.map { part in
             let bytes = messages.lazy.compactMap { $0.bytes(of: .part(part.section)) }.first ?? []
             let text = MIMEBody.text(
                 bytes, transferEncoding: part.structure.encoding,
@@ -81,10 +140,20 @@ extension MailSession {
         return size
     }
 
+    /// A part to be downloaded.
+    struct SizedPart: Sendable {
+        let structure: BodyStructure
+        let section: [Int]
+        /// Exact: bytes.
+        let size: UInt64
+        /// Whether the server undoes the transfer encoding; one that nobody knows stays as it is.
+        let isDecoded: Bool
+    }
+
     /// What a part is, and its exact size when decoded (RFC 3516 §4.3).
     func part(
         _ part: String, of uid: UInt32, in folder: MailboxName, uidValidity: UInt32?
-    ) async throws -> (structure: BodyStructure, section: [Int], size: UInt64) {
+    ) async throws -> SizedPart {
         _ = try await select(folder, uidValidity: uidValidity)
         let structure = try await found {
             let (fetched, _) = try await connection.pipeline(
@@ -92,12 +161,22 @@ extension MailSession {
             return fetched.messages.first { $0.uid == uid && $0.structure != nil }?.structure
         }
         guard let structure else { throw Failure.notFound("This message") }
-        guard let leaf = MessageParts.leaf(part, in: structure) else { throw Failure.notFound("This attachment") }
-        let sized = try await connection.run(.uidFetch(SequenceSet(uid), [.binarySize(part: leaf.section)]))
-        guard let size = sized.messages.lazy.compactMap({ $0.binarySizes.first?.bytes }).first else {
+        guard let leaf = MessageParts.leaf(part, in: structure) else {
             throw Failure.notFound("This attachment")
         }
-        return (leaf.structure, leaf.section, size)
+        let asItIs = SizedPart(
+            structure: leaf.structure, section: leaf.section, size: leaf.structure.size, isDecoded: false)
+        if ["7bit", "8bit", "binary", ""].contains(leaf.structure.encoding) { return asItIs }
+        do {
+            let sized = try await connection.run(.uidFetch(SequenceSet(uid), [.binarySize(part: leaf.section)]))
+            guard let size = sized.messages.lazy.compactMap({ $0.binarySizes.first?.bytes }).first else {
+                throw Failure.notFound("This attachment")
+            }
+            return SizedPart(structure: leaf.structure, section: leaf.section, size: size, isDecoded: true)
+        } catch IMAPError.no {
+            // An encoding that the server does not know (RFC 3516 §4.3).
+            return asItIs
+        }
     }
 
     /// A piece of a section or, decoded, of a part.

@@ -9,6 +9,7 @@ import MailModel
 struct MessageRoutes: Sendable {
     let access: MailboxAccess
     let sessions: MailSessions
+    let links: ImageLinks
 
     func list(_ request: Request, _ context: CallerContext) async throws -> Response {
         let list = try ListRequest(request.uri.queryParameters)
@@ -23,11 +24,16 @@ struct MessageRoutes: Sendable {
 
     func read(_ request: Request, _ context: CallerContext) async throws -> Response {
         let markSeen = try ListRequest.flag("mark_seen", in: request.uri.queryParameters) ?? false
+        let showsRemote = try ListRequest.flag("remote_images", in: request.uri.queryParameters) ?? false
+        let part = request.uri.queryParameters.get("part")
         let place = try MessagePlace(request, context)
+        let images = MessageImages(links: links, showsRemote: showsRemote)
         let mailbox = try await access.mailbox(request, context, scope: markSeen ? "mail:write" : "mail:read")
         let message = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true) { session in
             try await session.acting {
-                try await session.open(place.uid, in: place.folder, uidValidity: place.uidValidity, markSeen: markSeen)
+                try await session.open(
+                    place.uid, part: part, in: place.folder, uidValidity: place.uidValidity, markSeen: markSeen,
+                    images: images)
             }
         }
         return .json(message.json, entityTag: message.entityTag, for: request)

@@ -5,61 +5,86 @@ import MailModel
 
 /// A message opened for reading: what a list shows of it, its text made safe, and what is attached.
 struct OpenedMessage: Sendable {
+    typealias Text = (part: MessageParts.Text, text: String)
+
+    /// Which message it is.
+    struct Place: Sendable {
+        let account: String
+        let folder: String
+        let uidValidity: UInt32
+        let uid: UInt32
+        /// The part of the message that this one was attached to.
+        let part: String?
+        let modSeq: UInt64?
+    }
+
     var item: MessageItem
-    let folder: String
-    let uidValidity: UInt32
-    let modSeq: UInt64?
+    let place: Place
     let headers: [MIMEHeader]
     let replyTo: [MIMEAddress]
-    let attachments: [MessageParts.Attachment]
+    private(set) var attachments: [MessageParts.Attachment] = []
+    /// There are more attachments than are listed.
+    private(set) var isCapped = false
+    /// The text is longer than what is shown.
+    private(set) var isTruncated = false
     /// Safe to stand in a page; made from the plain text where the message has no HTML.
     let html: String
     let plain: String?
     /// How many references to images on other hosts were left out.
     let remoteImagesBlocked: Int
+    /// Of the links in `html`.
+    private let imagesTag: String
 
-    /// Changes with the flags; all else of a message never changes (RFC 9051 §2.3.1.1).
-    var entityTag: String? { modSeq.map { "\"\(uidValidity)-\(item.uid)-\($0)\"" } }
-
-    init(
-        _ item: MessageItem, folder: String, uidValidity: UInt32, modSeq: UInt64?, headers: [MIMEHeader],
-        replyTo: [MIMEAddress], parts: MessageParts, texts: [(part: MessageParts.Text, text: String)]
-    ) {
-        self.item = item
-        self.folder = folder
-        self.uidValidity = uidValidity
-        self.modSeq = modSeq
-        self.headers = headers
-        self.replyTo = replyTo
-        attachments = parts.attachments
-        let plain = texts.filter { !$0.part.isHTML }.map(\.text)
-        self.plain = plain.isEmpty ? nil : plain.joined(separator: "\n")
-        let html = texts.filter(\.part.isHTML).map(\.text)
-        if html.isEmpty {
-            self.html = HTMLSanitizer.plainToHTML(self.plain ?? "")
-            remoteImagesBlocked = 0
-        } else {
-            let images = Self.inlineImages(attachments, folder: folder, uid: item.uid, uidValidity: uidValidity)
-            let results = html.map { HTMLSanitizer(inlineImage: { images[$0] }).sanitize($0) }
-            self.html = results.map(\.html).joined()
-            remoteImagesBlocked = results.reduce(0) { $0 + $1.remoteImagesBlocked }
-        }
-        if self.item.preview.isEmpty {
-            self.item.preview = HTMLSanitizer.preview(self.plain ?? html.first.map(HTMLSanitizer.htmlToText) ?? "")
-        }
+    /// Changes with the flags, and with the links to images as they expire; all else of a message never changes
+    /// (RFC 9051 §2.3.1.1).
+    var entityTag: String? {
+        let part = place.part.map { "p" + $0 } ?? ""
+        return place.modSeq.map { "\"\(place.uidValidity)-\(place.uid)\(part)-\($0)\(imagesTag)\"" }
     }
 
-    /// The URLs of attached pictures by content id.
-    private static func inlineImages(
-        _ attachments: [MessageParts.Attachment], folder: String, uid: UInt32, uidValidity: UInt32
-    ) -> [String: String] {
-        let base = "/api/v1/mail/webmail/messages/\(FolderPath.encode(folder))/\(uid)/attachments/"
-        var urls: [String: String] = [:]
-        for attachment in attachments where attachment.contentType.hasPrefix("image/") {
-            guard let contentID = attachment.contentID, urls[contentID] == nil else { continue }
-            urls[contentID] = "\(base)\(attachment.part)?uid_validity=\(uidValidity)"
+    init(
+        _ item: MessageItem, at place: Place, headers: [MIMEHeader], replyTo: [MIMEAddress], parts: MessageParts,
+        texts: [Text], images: MessageImages
+    ) {
+        var parts = parts
+        let rendering = Rendering(texts, attachments: parts.attachments, at: place, images: images)
+        parts.markInline(rendering.inlineImages)
+        let plain = texts.filter { !$0.part.isHTML }.map(\.text)
+        self.init(
+            item, at: place, headers: headers, replyTo: replyTo,
+            plain: plain.isEmpty ? nil : plain.joined(separator: "\n"), rendering: rendering)
+        attachments = parts.attachments
+        isCapped = parts.isCapped
+        isTruncated = parts.isTruncated
+    }
+
+    /// A message whose parts are not known.
+    init(
+        _ item: MessageItem, at place: Place, headers: [MIMEHeader], replyTo: [MIMEAddress], plain: String?,
+        html: String?, images: MessageImages
+    ) {
+        self.init(
+            item, at: place, headers: headers, replyTo: replyTo, plain: plain,
+            rendering: Rendering(plain: plain, html: html, at: place, images: images))
+        isCapped = true
+        isTruncated = true
+    }
+
+    private init(
+        _ item: MessageItem, at place: Place, headers: [MIMEHeader], replyTo: [MIMEAddress], plain: String?,
+        rendering: Rendering
+    ) {
+        self.item = item
+        self.place = place
+        self.headers = headers
+        self.replyTo = replyTo
+        self.plain = plain
+        html = rendering.html
+        remoteImagesBlocked = rendering.remoteImagesBlocked
+        imagesTag = rendering.imagesTag
+        if self.item.preview.isEmpty {
+            self.item.preview = HTMLSanitizer.preview(plain ?? HTMLSanitizer.htmlToText(rendering.html))
         }
-        return urls
     }
 
     private func values(_ name: String) -> [String] { headers.filter { $0.isNamed(name) }.map(\.value) }
@@ -72,9 +97,10 @@ struct OpenedMessage: Sendable {
     func json() -> [UInt8] {
         var json = JSONWriter(capacity: html.utf8.count + (plain?.utf8.count ?? 0) + 16_384)
         json.object { json in
-            json.field("folder", folder)
-            json.field("uid_validity", uidValidity)
-            json.field("modseq", modSeq)
+            json.field("folder", place.folder)
+            json.field("uid_validity", place.uidValidity)
+            json.field("modseq", place.modSeq)
+            json.field("part", place.part)
             item.writeFields(to: &json)
             json.field("html", html)
             json.field("plain", plain)
@@ -85,6 +111,8 @@ struct OpenedMessage: Sendable {
             writeHeaders(to: &json)
             json.key("attachments")
             json.array(attachments) { $1.write(to: &$0) }
+            json.field("attachments_truncated", isCapped)
+            json.field("truncated", isTruncated)
             AuthenticationResults(values("Authentication-Results")).write(to: &json)
             ListUnsubscribe(values("List-Unsubscribe"), post: values("List-Unsubscribe-Post")).write(to: &json)
         }
@@ -111,6 +139,16 @@ extension MessageParts.Attachment {
             json.field("size", size)
             json.field("content_id", contentID)
             json.field("inline", isInline)
+            json.key("message")
+            guard let message else { return json.null() }
+            json.object { json in
+                json.field("subject", message.subject)
+                json.field("from_addr", message.from?.address ?? "")
+                json.field("from_name", message.from?.name ?? "")
+                json.field("date", message.date.map { Timestamp.rfc3339(milliseconds: $0) })
+                json.key("attachments")
+                json.array(message.attachments) { $1.write(to: &$0) }
+            }
         }
     }
 }

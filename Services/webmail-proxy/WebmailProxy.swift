@@ -24,6 +24,8 @@ import Storage
             await sessions.close(revocations)
         }
         let access = MailboxAccess(accounts: platform.database.accounts)
+        let content = ContentRoutes(access: access, sessions: sessions)
+        let links = ImageLinks(secret: settings.imageKey, base: settings.imageBase)
         let contacts = platform.database.contacts
         let harvest = ContactHarvest(
             contacts: contacts, sessions: sessions, interval: settings.contactInterval, logger: logger)
@@ -31,8 +33,9 @@ import Storage
         addRoutes(
             to: service.router, platform.authenticator, deadline: settings.mailDeadline,
             folders: FolderRoutes(access: access, sessions: sessions),
-            messages: MessageRoutes(access: access, sessions: sessions),
-            content: ContentRoutes(access: access, sessions: sessions),
+            messages: MessageRoutes(access: access, sessions: sessions, links: links), content: content,
+            images: ImageRoutes(
+                links: links, remote: try RemoteImages(limits: settings.images, logger: logger), content: content),
             sending: SendRoutes(
                 access: access, sessions: sessions, submission: submission, maximumBody: settings.maximumMessageBody,
                 logger: logger))
@@ -54,7 +57,7 @@ import Storage
     /// Every route over IMAP and SMTP.
     private static func addRoutes(
         to router: ServiceRouter, _ authenticator: Authenticator, deadline: Duration, folders: FolderRoutes,
-        messages: MessageRoutes, content: ContentRoutes, sending: SendRoutes
+        messages: MessageRoutes, content: ContentRoutes, images: ImageRoutes, sending: SendRoutes
     ) {
         let webmail = router.with(deadline: deadline).authenticated(authenticator).group("/api/v1/mail/webmail")
         webmail.get("folders", use: folders.list)
@@ -70,6 +73,9 @@ import Storage
         webmail.post("messages/{folder}/{uid}/flags", use: messages.flags)
         webmail.get("messages/{folder}/{uid}/raw", use: content.raw)
         webmail.get("messages/{folder}/{uid}/attachments/{part}", use: content.attachment)
+
+        // Without a caller: the link's signature is what counts. A fetch has a time-out of its own.
+        router.with(deadline: nil).get("/api/v1/mail/webmail/images", use: images.image)
 
         // A message may be large and its upload slow; each step has a time-out of its own.
         let sendable = router.with(deadline: .seconds(120)).authenticated(authenticator).group("/api/v1/mail/webmail")

@@ -18,6 +18,11 @@ struct WebmailSettings: ServiceSettings {
     let submission: Submission.Configuration
     /// How long a call to a mail server may take before it is answered with 504.
     let mailDeadline: Duration
+    let images: RemoteImages.Limits
+    /// What links to images are signed with.
+    let imageKey: String
+    /// Put before the path of links to images.
+    let imageBase: String
     /// The longest body of a message to be sent: bytes.
     let maximumMessageBody: Int
     /// The indexes of people together: bytes.
@@ -52,6 +57,15 @@ struct WebmailSettings: ServiceSettings {
             read.int(
                 "cache.size_mb", default: 64, in: 0...65_536, "How much is remembered of folders that were shown: MiB")
             << 20
+        imageKey =
+            read.optionalSecret(
+                "images.key",
+                "What links to the images of mails are signed with, the same for all replicas; the service token without it"
+            ) ?? serviceToken
+        imageBase = read.string(
+            "images.base_url", default: "",
+            "Where browsers reach this service, for the links to images in a mail; empty for the page's own origin")
+        images = Self.images(read)
         submission = try Self.submission(read, authority: authority, timeout: mailDeadline)
     }
 
@@ -68,6 +82,22 @@ struct WebmailSettings: ServiceSettings {
             port: read.int("imap.port", default: 143, in: 1...65_535, "The port of the IMAP server"),
             security: IMAPConfiguration.Security(rawValue: security) ?? .plain, tls: tls, connectTimeout: silence,
             commandTimeout: silence, commandLimit: .minutes(2))
+    }
+
+    private static func images(_ read: SettingsReader) -> RemoteImages.Limits {
+        let ports = read.list("images.ports", default: ["80", "443"], "Ports that remote images may be fetched from")
+        let networks = read.list(
+            "images.allowed_networks",
+            "Networks that remote images may be fetched from beside the Internet, such as 10.1.0.0/16")
+        return RemoteImages.Limits(
+            size: read.int(
+                "images.max_size", default: 8 << 20, in: 1 << 10...64 << 20, "The largest remote image: bytes"),
+            timeout: read.duration("images.timeout", default: .seconds(10), "How long one may take to be fetched"),
+            cache: read.int(
+                "images.cache", default: 64 << 20, in: 0...1 << 34, "Memory for remote images fetched lately: bytes"),
+            ports: ports.compactMap { Int($0) },
+            allowed: PublicAddresses(allowing: networks)
+                ?? read.refuse("images.allowed_networks", "must be networks like 10.1.0.0/16", .internet))
     }
 
     private static func submission(

@@ -59,5 +59,11 @@ enum AllowList {
 
     static let imageProperties: Set<String> = ["background", "background-image", "list-style", "list-style-image"]
 
+    /// Of selectors; none that asks for what the reader did or where a link leads, beyond what is shown to the reader.
+    static let pseudoClasses: Set<String> = [
+        "active", "empty", "first-child", "first-of-type", "focus", "hover", "last-child", "last-of-type", "link",
+        "only-child", "visited",
+    ]
+
     static let functions: Set<String> = ["rgb", "rgba", "hsl", "hsla", "linear-gradient", "radial-gradient"]
 }

@@ -1,4 +1,4 @@
-/// The declarations of a `style` attribute, written anew from the allow-list.
+/// Declarations, of a `style` attribute or of a rule, written anew from the allow-list.
 enum CSSDeclarations {
     private static let longestText = 1 << 16
 
@@ -6,13 +6,18 @@ enum CSSDeclarations {
     /// - Returns: empty when nothing remains.
     static func rewrite(_ text: String, image: (String) -> String?) -> String {
         guard text.utf8.count <= longestText else { return "" }
-        return CSSTokenizer.tokens(of: text).split(separator: .semicolon)
-            .compactMap { declaration($0, image: image) }.joined(separator: "; ")
+        return rewrite(CSSTokenizer.tokens(of: text)[...], image: image)
+    }
+
+    static func rewrite(_ tokens: ArraySlice<CSSToken>, image: (String) -> String?) -> String {
+        tokens.split(separator: .semicolon).compactMap { declaration($0, image: image) }.joined(separator: "; ")
     }
 
     private static func declaration(_ tokens: ArraySlice<CSSToken>, image: (String) -> String?) -> String? {
         let tokens = tokens.drop { $0 == .space }
-        guard case .ident(let property)? = tokens.first, AllowList.properties.contains(property) else { return nil }
+        guard case .ident(let name)? = tokens.first else { return nil }
+        let property = name.lowercased()
+        guard AllowList.properties.contains(property) else { return nil }
         let afterName = tokens.dropFirst().drop { $0 == .space }
         guard afterName.first == .colon else { return nil }
         var value = ""
@@ -38,7 +43,7 @@ enum CSSDeclarations {
         case .slash: "/"
         case .bang: "!"
         case .closeParenthesis: ")"
-        case .ident(let name): isWord(name) ? name : nil
+        case .ident(let name): isWord(name) ? name.lowercased() : nil
         case .hash(let digits):
             digits.utf8.count <= 8 && digits.allSatisfy(\.isHexDigit) && isWord(digits)
                 ? "#" + digits : nil
@@ -49,11 +54,11 @@ enum CSSDeclarations {
         case .url(let url):
             AllowList.imageProperties.contains(property)
                 ? image(url).map { "url(\"" + URLReference.encode($0.utf8) + "\")" } : nil
-        case .colon, .semicolon, .other: nil
+        case .colon, .semicolon, .openParenthesis, .openBrace, .closeBrace, .atKeyword, .mark, .other: nil
         }
     }
 
-    private static func isWord(_ text: String) -> Bool {
+    static func isWord(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= 64
             && text.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)

@@ -1,7 +1,9 @@
-/// A token of CSS (CSS Syntax Level 3, §4), as far as declarations need it; escapes are decoded.
+/// A token of CSS (CSS Syntax Level 3, §4), as far as style sheets of mails need it; escapes are decoded.
 enum CSSToken: Hashable {
     case ident(String)
-    /// `name(`
+    /// `@name`, in lower case
+    case atKeyword(String)
+    /// `name(`, in lower case
     case function(String)
     case url(String)
     case string(String)
@@ -16,7 +18,12 @@ enum CSSToken: Hashable {
     case slash
     case bang
     case closeParenthesis
-    /// Anything else: it makes its declaration invalid.
+    case openParenthesis
+    case openBrace
+    case closeBrace
+    /// `.`, `>`, `+`, `~` or `*`
+    case mark(Character)
+    /// Anything else: it makes its declaration or selector invalid.
     case other
 }
 
@@ -52,15 +59,34 @@ struct CSSTokenizer {
         case UInt8(ascii: "/"): return single(.slash)
         case UInt8(ascii: "!"): return single(.bang)
         case UInt8(ascii: ")"): return single(.closeParenthesis)
+        case UInt8(ascii: "("): return single(.openParenthesis)
+        case UInt8(ascii: "{"): return single(.openBrace)
+        case UInt8(ascii: "}"): return single(.closeBrace)
         default:
             if startsNumber { return number() }
-            return startsName ? identLike() : single(.other)
+            if skipHTMLComment() { return .space }
+            return startsName ? identLike() : markOrOther(byte)
         }
     }
 
     private mutating func single(_ token: CSSToken) -> CSSToken {
         index += 1
         return token
+    }
+
+    private mutating func markOrOther(_ byte: UInt8) -> CSSToken {
+        index += 1
+        if byte == UInt8(ascii: "@"), startsName { return .atKeyword(name().lowercased()) }
+        return ".>+~*".utf8.contains(byte) ? .mark(Character(Unicode.Scalar(byte))) : .other
+    }
+
+    /// `<!--` and `-->` mean nothing between rules (§8.1).
+    private mutating func skipHTMLComment() -> Bool {
+        for mark in ["<!--", "-->"] where bytes[index...].starts(with: mark.utf8) {
+            index += mark.utf8.count
+            return true
+        }
+        return false
     }
 
     private mutating func skipComments() {
@@ -132,7 +158,7 @@ struct CSSTokenizer {
 
     private mutating func identLike() -> CSSToken {
         let name = name()
-        guard peek() == UInt8(ascii: "(") else { return .ident(name.lowercased()) }
+        guard peek() == UInt8(ascii: "(") else { return .ident(name) }
         index += 1
         return name.lowercased() == "url" ? url() : .function(name.lowercased())
     }

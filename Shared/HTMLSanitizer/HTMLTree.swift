@@ -7,8 +7,9 @@ enum HTMLTree {
     private static let mostMilliseconds = 500
     private static let longestInput = 8 << 20
 
-    /// Calls `body` with the document's `<body>`; nil when the markup goes beyond the limits.
-    static func withBody<Value>(of html: String, _ body: (HTMLNode) -> Value) -> Value? {
+    /// Calls `body` with the document's `<head>`, if there is one, and its `<body>`; nil when the markup goes beyond the
+    /// limits.
+    static func withDocument<Value>(of html: String, _ body: (HTMLNode?, HTMLNode) -> Value) -> Value? {
         var html = html
         return html.withUTF8 { text in
             guard let start = text.baseAddress, text.count <= longestInput else {
@@ -19,13 +20,14 @@ enum HTMLTree {
     }
 
     private static func parse<Value>(
-        _ text: UnsafePointer<CChar>, _ length: Int, _ body: (HTMLNode) -> Value
+        _ text: UnsafePointer<CChar>, _ length: Int, _ body: (HTMLNode?, HTMLNode) -> Value
     ) -> Value? {
         guard let parse = bounded_gumbo_parse(text, length, mostBytes, mostMilliseconds) else { return nil }
         defer { bounded_gumbo_free(parse) }
         guard let document = bounded_gumbo_document(parse) else { return nil }
         let html = HTMLNode(node: document).children.first { $0.name == "html" }
-        return html?.children.first { $0.name == "body" || $0.name == "frameset" }.map(body)
+        let head = html?.children.first { $0.name == "head" }
+        return html?.children.first { $0.name == "body" || $0.name == "frameset" }.map { body(head, $0) }
     }
 
     /// What stands outside `<…>`, for markup that cannot be parsed within the limits.
@@ -46,7 +48,7 @@ enum HTMLTree {
     }
 }
 
-/// A node of libgumbo's tree, valid only inside `HTMLTree.withBody`.
+/// A node of libgumbo's tree, valid only inside `HTMLTree.withDocument`.
 struct HTMLNode {
     fileprivate let node: UnsafePointer<GumboNode>
 
@@ -79,6 +81,13 @@ struct HTMLNode {
         return (0..<Int(children.length)).compactMap { index in
             children.data[index].map { HTMLNode(node: UnsafePointer($0.assumingMemoryBound(to: GumboNode.self))) }
         }
+    }
+
+    /// The text right inside, such as that of a `<style>` element.
+    var textContent: String {
+        children.map { child in
+            if case .text(let text) = child.kind { text } else { "" }
+        }.joined()
     }
 
     /// In the order of the source, names in lower case, entities decoded.

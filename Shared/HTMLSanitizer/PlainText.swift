@@ -1,23 +1,54 @@
 extension HTMLSanitizer {
-    /// Plain text as a safe HTML fragment: escaped, line ends and spaces kept, web and mail addresses linked.
+    /// Plain text as a safe HTML fragment: escaped, line ends and spaces kept, web and mail addresses linked. Lines that
+    /// begin with `>` become block quotes, nested as their marks are. No colours: it reads on any ground.
     public static func plainToHTML(_ text: String) -> String {
         var html = "<div style=\"white-space: pre-wrap\">"
-        var rest = text[...]
+        var depth = 0
+        var isFirst = true
+        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
+            let (quoted, content) = quote(line)
+            if quoted != depth {
+                html += String(repeating: "<blockquote type=\"cite\">", count: max(0, quoted - depth))
+                html += String(repeating: "</blockquote>", count: max(0, depth - quoted))
+                depth = quoted
+            } else if !isFirst {
+                html += "\n"
+            }
+            isFirst = false
+            appendLinked(content, to: &html)
+        }
+        return html + String(repeating: "</blockquote>", count: depth) + "</div>"
+    }
+
+    private static let deepestQuote = 20
+
+    /// How deep a line is quoted, and what is quoted: `> > text`.
+    private static func quote(_ line: Substring) -> (depth: Int, content: Substring) {
+        var rest = line
+        var depth = 0
+        while rest.first == ">", depth < deepestQuote {
+            depth += 1
+            rest = rest.dropFirst()
+            if rest.first == " " { rest = rest.dropFirst() }
+        }
+        return (depth, rest)
+    }
+
+    private static func appendLinked(_ line: Substring, to html: inout String) {
+        var rest = line
         while !rest.isEmpty {
             let space = rest.prefix(while: \.isWhitespace)
-            // "\r\n" is one Character; escaping drops the CR.
             html += HTMLText.escape(space)
             rest = rest[space.endIndex...]
             let word = rest.prefix { !$0.isWhitespace }
             html += linked(word)
             rest = rest[word.endIndex...]
         }
-        return html + "</div>"
     }
 
     /// The text of an HTML document as a reader would see it: blocks on lines of their own, no scripts or styles.
     public static func htmlToText(_ html: String) -> String {
-        HTMLTree.withBody(of: html) { body in
+        HTMLTree.withDocument(of: html) { _, body in
             var writer = PlainTextWriter()
             return writer.write(body)
         } ?? HTMLTree.withoutTags(html)

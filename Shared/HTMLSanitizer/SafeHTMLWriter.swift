@@ -1,17 +1,25 @@
 /// Walks a parsed body and writes what the allow-lists let through. The walk keeps its own stack, so that no nesting
 /// is too deep for it.
 struct SafeHTMLWriter {
-    private let policy: HTMLSanitizer
+    let scope: StyleScope
+    private var images: ImageReferences
     private var output: [UInt8] = []
-    private(set) var remoteImagesBlocked = 0
+    /// The text of the `<style>` elements.
+    private var styles = ""
+    private(set) var css = ""
+    private(set) var html = ""
 
     /// Elements nested deeper are left out and their content kept.
     private static let deepestElement = 200
     private static let longestOutput = 32 << 20
 
-    init(policy: HTMLSanitizer) { self.policy = policy }
+    init(policy: HTMLSanitizer) {
+        scope = StyleScope(idPrefix: policy.idPrefix)
+        images = ImageReferences(policy: policy)
+    }
 
-    var html: String { String(decoding: output, as: UTF8.self) }
+    var remoteImagesBlocked: Int { images.blocked }
+    var inlineImages: Set<String> { images.inline }
 
     private enum Step {
         case visit(HTMLNode, depth: Int)
@@ -19,10 +27,18 @@ struct SafeHTMLWriter {
     }
 
     /// - Returns: whether all of it was written within the limits.
-    mutating func write(_ body: HTMLNode) -> Bool {
-        // The body's colours and fonts are the mail's background: they live on in a div.
-        let style = attributes(of: body, element: "div")
-        if !style.isEmpty { append("<div" + style + ">") }
+    mutating func write(head: HTMLNode?, body: HTMLNode) -> Bool {
+        for node in head?.children ?? [] where node.name == "style" { styles += node.textContent + "\n" }
+        guard writeChildren(of: body) else { return false }
+        css = StyleSheet.rewrite(styles, scope: scope) { images.url($0) }
+        html = String(decoding: output, as: UTF8.self)
+        // The body's colours and fonts are the mail's background: they live on in a div, which its styles may name.
+        let attributes = attributes(of: body, element: "div", class: scope.body)
+        if attributes != " class=\"\(scope.body)\"" || !css.isEmpty { html = "<div\(attributes)>\(html)</div>" }
+        return true
+    }
+
+    private mutating func writeChildren(of body: HTMLNode) -> Bool {
         var steps = body.children.reversed().map { Step.visit($0, depth: 0) }
         while let step = steps.popLast() {
             guard output.count <= Self.longestOutput else { return false }
@@ -36,13 +52,15 @@ struct SafeHTMLWriter {
                 }
             }
         }
-        if !style.isEmpty { append("</div>") }
         return true
     }
 
     private mutating func open(_ node: HTMLNode, depth: Int, steps: inout [Step]) {
         let name = node.name
-        guard !AllowList.elementsDroppedWhole.contains(name) else { return }
+        guard !AllowList.elementsDroppedWhole.contains(name) else {
+            if name == "style" { styles += node.textContent + "\n" }
+            return
+        }
         let isWritten = AllowList.elements.contains(name) && depth < Self.deepestElement
         if isWritten {
             append("<" + name + attributes(of: node, element: name) + ">")
@@ -56,16 +74,31 @@ struct SafeHTMLWriter {
 
     private mutating func append(_ text: String) { output.append(contentsOf: text.utf8) }
 
-    private mutating func attributes(of node: HTMLNode, element: String) -> String {
+    /// - Parameter class: One that the element has beside its own.
+    private mutating func attributes(of node: HTMLNode, element: String, class own: String? = nil) -> String {
         var written = ""
         var seen: Set<String> = []
-        for (name, value) in node.attributes where seen.insert(name).inserted {
-            guard let safe = attribute(name, value, element: element) else { continue }
+        var own = own
+        let given = node.attributes
+        for (name, value) in given where seen.insert(name).inserted {
+            guard var safe = attribute(name, value, element: element) else { continue }
+            if name == "class", let added = own {
+                if !safe.split(separator: " ").contains(Substring(added)) { safe = added + " " + safe }
+                own = nil
+            }
             written += " \(name)=\"\(HTMLText.escape(safe))\""
         }
+        if let own { written += " class=\"\(own)\"" }
         switch element {
         case "a": written += " rel=\"noopener noreferrer nofollow\" target=\"_blank\""
-        case "img": written += " referrerpolicy=\"no-referrer\""
+        case "img":
+            if !seen.contains("src"), let source = given.first(where: { $0.name == "srcset" })?.value,
+                let url = source.split(whereSeparator: { $0.isWhitespace || $0 == "," }).first
+                    .flatMap({ images.url(String($0)) })
+            {
+                written += " src=\"\(HTMLText.escape(url))\""
+            }
+            written += " referrerpolicy=\"no-referrer\""
         default: break
         }
         return written
@@ -75,17 +108,14 @@ struct SafeHTMLWriter {
     private mutating func attribute(_ name: String, _ value: String, element: String) -> String? {
         switch name {
         case "style":
-            var blocked = 0
-            let declarations = CSSDeclarations.rewrite(value) { url in image(url, blocked: &blocked) }
-            remoteImagesBlocked += blocked
+            let declarations = CSSDeclarations.rewrite(value) { images.url($0) }
             return declarations.isEmpty ? nil : declarations
         case "href": return element == "a" ? link(value) : nil
-        case "src" where element == "img", "background":
-            return image(value, blocked: &remoteImagesBlocked)
-        case "id": return prefixed(value[...])
-        case "name": return element == "a" ? prefixed(value[...]) : nil
+        case "src" where element == "img", "background": return images.url(value)
+        case "id": return scope.prefixed(value)
+        case "name": return element == "a" ? scope.prefixed(value) : nil
         case "class":
-            let classes = value.split(whereSeparator: \.isWhitespace).prefix(50).compactMap(prefixed)
+            let classes = value.split(whereSeparator: \.isWhitespace).prefix(50).compactMap { scope.prefixed($0) }
             return classes.isEmpty ? nil : classes.joined(separator: " ")
         default:
             if AllowList.textAttributes.contains(name) { return value }
@@ -96,15 +126,28 @@ struct SafeHTMLWriter {
     private func link(_ text: String) -> String? {
         switch URLReference(text) {
         case .web(let url), .mail(let url): url
-        case .fragment(let id): prefixed(id[...]).map { "#" + $0 }
+        case .fragment(let id): scope.prefixed(id).map { "#" + $0 }
         case .contentID, .dataImage, nil: nil
         }
     }
+}
 
-    private func image(_ text: String, blocked: inout Int) -> String? {
+/// What becomes of the images a mail refers to, and how many were left out.
+struct ImageReferences {
+    let policy: HTMLSanitizer
+    private(set) var blocked = 0
+    private(set) var inline: Set<String> = []
+
+    init(policy: HTMLSanitizer) { self.policy = policy }
+
+    /// The URL to write instead; nil leaves the image out.
+    mutating func url(_ text: String) -> String? {
         switch URLReference(text) {
         case .dataImage(let url): return url
-        case .contentID(let id): return policy.inlineImage(id)
+        case .contentID(let id):
+            guard let url = policy.inlineImage(id) else { return nil }
+            inline.insert(id)
+            return url
         case .web(let url):
             let safe: String? =
                 switch policy.remoteImages {
@@ -116,13 +159,5 @@ struct SafeHTMLWriter {
             return safe
         case .mail, .fragment, nil: return nil
         }
-    }
-
-    private func prefixed(_ name: Substring) -> String? {
-        let safe = name.utf8.filter {
-            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
-                || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
-        }
-        return safe.isEmpty || safe.count > 100 ? nil : policy.idPrefix + String(decoding: safe, as: UTF8.self)
     }
 }

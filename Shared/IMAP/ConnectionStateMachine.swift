@@ -59,6 +59,8 @@ struct ConnectionStateMachine {
         var capabilityNews = 0
     }
 
+    private static let responseOverhead = 400
+
     private let limits: IMAPLimits
     private let capacity: Int
     private var framer: ResponseFramer
@@ -90,6 +92,9 @@ struct ConnectionStateMachine {
         case .off, .active: return phase == .greeting || !sent.isEmpty
         }
     }
+
+    /// Whether any of these commands is still to be answered.
+    func isPending(_ ticket: Int) -> Bool { (sent + waiting).contains { $0.id.ticket == ticket } }
 
     /// What to write, in order, in one flush.
     mutating func takeOutput() -> [[UInt8]] {
@@ -299,6 +304,8 @@ struct ConnectionStateMachine {
             }
         } else {
             sent[index].responses.append(response)
+            // As a value a short response takes more memory than on the wire.
+            sent[index].responseBytes += Self.responseOverhead
         }
         sent[index].responseBytes += size
         if sent[index].responseBytes > limits.commandBytes {

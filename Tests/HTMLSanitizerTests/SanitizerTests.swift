@@ -1,4 +1,5 @@
 import HTMLSanitizer
+import TestSupport
 import Testing
 
 @Suite("Sanitizing")
@@ -23,7 +24,8 @@ struct SanitizerTests {
             ("<p style=\"font:12px/1.5 'Segoe UI',Arial\">x", "<p style=\"font: 12px/1.5 'Segoe UI',arial\">x</p>"),
             ("<p style='background:rgb(1, 2,3) none'>x", "<p style=\"background: rgb(1, 2,3) none\">x</p>"),
             ("<p id=a class='b c'>x", "<p id=\"m-a\" class=\"m-b m-c\">x</p>"),
-            ("<body bgcolor=#eee><p>x", "<div bgcolor=\"#eee\"><p>x</p></div>"),
+            ("<body bgcolor=#eee><p>x", "<div bgcolor=\"#eee\" class=\"m-body\"><p>x</p></div>"),
+            ("<p id=m-a class='m-b'>x", "<p id=\"m-a\" class=\"m-b\">x</p>"),
             ("", ""),
             ("<pre>\n\n x</pre>", "<pre>\n\n x</pre>"),
         ])
@@ -61,6 +63,22 @@ struct SanitizerTests {
         #expect(rewritten.html.contains("src=\"/images?url=https://x.example/1.png\""))
     }
 
+    @Test("An image of several sizes is shown in the first")
+    func sources() {
+        let html = "<img srcset=\"https://x.example/a.png 1x, https://x.example/b.png 2x\">"
+        #expect(HTMLSanitizer().sanitize(html).remoteImagesBlocked == 1)
+        let shown = HTMLSanitizer(remoteImages: .allowed).sanitize(html).html
+        #expect(shown == "<img src=\"https://x.example/a.png\" referrerpolicy=\"no-referrer\">")
+    }
+
+    @Test("It is told which attached images are shown")
+    func inline() {
+        let sanitizer = HTMLSanitizer { $0 == "gone" ? nil : "/inline/" + $0 }
+        let result = sanitizer.sanitize(
+            "<style>p{background:url(cid:c)}</style><p><img src=cid:a><img src=cid:gone><td background='cid:b'>")
+        #expect(result.inlineImages == ["a", "c"])
+    }
+
     @Test("Too much markup leaves its text")
     func simplified() {
         let html =
@@ -83,6 +101,16 @@ struct SanitizerTests {
         #expect(
             HTMLSanitizer.plainToHTML("a@b javascript:x")
                 == "<div style=\"white-space: pre-wrap\">a@b javascript:x</div>")
+    }
+
+    @Test("Quotes of plain text are block quotes")
+    func quotes() {
+        #expect(
+            HTMLSanitizer.plainToHTML("Hi\n> one\n> two\n>> three\n\nbye")
+                == "<div style=\"white-space: pre-wrap\">Hi<blockquote type=\"cite\">one\ntwo"
+                + "<blockquote type=\"cite\">three</blockquote></blockquote>\nbye</div>")
+        let deep = HTMLSanitizer.plainToHTML(String(repeating: ">", count: 10_000) + "x")
+        #expect(deep.utf8.count < 60_000 && Reparse(deep).violations() == [])
     }
 
     @Test("HTML to text")

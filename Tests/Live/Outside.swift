@@ -85,6 +85,8 @@ final class Outside: Sendable {
 
     var isRunning: Bool { process.isRunning }
 
+    var pid: pid_t { process.processIdentifier }
+
     /// Asks it to end (`SIGTERM`).
     func terminate() { process.terminate() }
 

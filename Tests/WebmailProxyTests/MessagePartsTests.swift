@@ -55,4 +55,49 @@ import Testing
             #expect(MessageParts.leaf(number, in: structure) == nil)
         }
     }
+
+    @Test func textsThatSayTheSameAreShownOnceAndAFooterBeside() {
+        let parts = MessageParts(
+            multipart(
+                "mixed",
+                [
+                    multipart("alternative", [part("text", "plain"), multipart("related", [part("text", "html")])]),
+                    part("text", "plain"),
+                ]))
+        #expect(parts.texts.map(\.isAlternativeToHTML) == [true, false, false])
+    }
+
+    @Test func tenThousandPartsAreCapped() {
+        let parts = MessageParts(multipart("mixed", (0..<10_000).map { _ in part("image", "png") }))
+        #expect(parts.attachments.count == 1000 && parts.isCapped)
+        #expect(!MessageParts(multipart("mixed", [part("image", "png")])).isCapped)
+    }
+
+    @Test func longTextsAreCutAndSaySo() {
+        let texts = (0..<4).map { _ in part("text", "plain") { $0.size = 1_500_000 } }
+        let parts = MessageParts(multipart("mixed", texts))
+        #expect(parts.isTruncated)
+        #expect(parts.texts.map(\.isTruncated) == [false, false, true, true])
+        #expect(parts.texts.map(\.limit).reduce(0) { $0 + min($1, 1_500_000) } == 4 << 20)
+    }
+
+    @Test func aForwardedMessageIsListedWithItsParts() throws {
+        var inner = multipart("mixed", [part("text", "plain"), part("application", "pdf")])
+        let forwarded = part("message", "rfc822") {
+            var envelope = MessageEnvelope()
+            envelope.subject = "=?utf-8?q?Gr=C3=BC=C3=9Fe?="
+            $0.message = .init(envelope)
+            $0.children = [inner]
+        }
+        let structure = multipart("mixed", [part("text", "plain"), forwarded])
+        let attachment = try #require(MessageParts(structure).attachments.first)
+        #expect(attachment.part == "2" && attachment.filename == "Grüße.eml")
+        #expect(attachment.message?.attachments.map(\.part) == ["2.1", "2.2"])
+        #expect(MessageParts.leaf("2.2", in: structure)?.structure.subtype == "pdf")
+        #expect(MessageParts.leaf("2", in: structure)?.structure.subtype == "rfc822")
+        #expect(MessageParts.leaf("2.3", in: structure) == nil)
+        inner = part("text", "html")
+        let opened = MessageParts(inner, section: [2])
+        #expect(opened.texts.map(\.section) == [[2, 1]])
+    }
 }
