@@ -13,8 +13,11 @@ enum MailText {
         var previous: UInt8 = 0
         for byte in raw.utf8 {
             // An encoded word begins with `=?`; a line fold or other control character has to go as well.
-            if byte < 0x20 || (byte == UInt8(ascii: "?") && previous == UInt8(ascii: "=")) {
-                return MIMEHeader.decode(Array(raw.utf8))
+            // C1 controls are Windows-1252 that was read as ISO 8859-1 for want of anything better.
+            if byte < 0x20 || (byte == UInt8(ascii: "?") && previous == UInt8(ascii: "="))
+                || (previous == 0xc2 && (0x80...0x9f).contains(byte))
+            {
+                return MIMEHeader.decode(bytes(of: raw))
             }
             previous = byte
         }
@@ -25,6 +28,18 @@ enum MailText {
     static func withoutLineEnds(_ raw: String) -> String {
         guard raw.utf8.contains(where: { $0 == 0x0a || $0 == 0x0d }) else { return raw }
         return String(decoding: raw.utf8.filter { $0 != 0x0a && $0 != 0x0d }, as: UTF8.self)
+    }
+
+    /// The bytes as the server had them, where they were read one by one.
+    private static func bytes(of text: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var hasControls = false
+        for scalar in text.unicodeScalars {
+            guard let byte = UInt8(exactly: scalar.value) else { return Array(text.utf8) }
+            hasControls = hasControls || (0x80...0x9f).contains(byte)
+            bytes.append(byte)
+        }
+        return hasControls ? bytes : Array(text.utf8)
     }
 
     /// The mailboxes of an address list; the marks of groups are left out (RFC 9051 §7.5.2).

@@ -195,7 +195,7 @@ extension MessageParts.Attachment {
             || contentID != nil && leaf.isRelated && structure.disposition != "attachment"
         switch structure.encoding {
         // Lines of 76 characters and CRLF hold 57 bytes, four characters hold three (RFC 2045 §6.8).
-        case "base64": size = structure.size / 78 * 57 + structure.size % 78 / 4 * 3
+        case "base64" where structure.type != "message": size = structure.size / 78 * 57 + structure.size % 78 / 4 * 3
         default: size = structure.size
         }
         guard let envelope = structure.messageEnvelope, let body = structure.enclosed else { return }

@@ -27,7 +27,7 @@ extension MailSession {
             account: account, folder: folder.name, uidValidity: selection.uidValidity, uid: uid, part: part,
             modSeq: fetched.modSeq)
         if let part { return try await openEnclosed(part, of: fetched, place, images) }
-        let parts = known ?? fetched.structure.map { MessageParts($0) } ?? .none
+        let parts = known ?? fetched.structure.map { MessageParts($0) } ?? MessageParts.none
         guard let item = MessageItem(fetched, parts: parts, uidValidity: selection.uidValidity) else {
             throw Failure.notFound("This message")
         }
@@ -166,7 +166,10 @@ extension MailSession {
         }
         let asItIs = SizedPart(
             structure: leaf.structure, section: leaf.section, size: leaf.structure.size, isDecoded: false)
-        if ["7bit", "8bit", "binary", ""].contains(leaf.structure.encoding) { return asItIs }
+        // Of a message in a message, which may not be encoded (RFC 2046 §5.2.1), Dovecot gives nothing decoded.
+        guard !["7bit", "8bit", "binary", ""].contains(leaf.structure.encoding), leaf.structure.type != "message" else {
+            return asItIs
+        }
         do {
             let sized = try await connection.run(.uidFetch(SequenceSet(uid), [.binarySize(part: leaf.section)]))
             guard let size = sized.messages.lazy.compactMap({ $0.binarySizes.first?.bytes }).first else {

@@ -120,7 +120,9 @@ import Testing
         let source = try #require(html.split(separator: "src=\"").last?.prefix { $0 != "\"" })
         let link = String(source).replacing("&amp;", with: "&")
         let image = try await platform.stranger.get(link)
-        #expect(image.status == 200 && image.headers["content-type"] == "image/png" && image.body.count == 70)
+        #expect(
+            image.status == 200 && image.headers["content-type"] == "image/png"
+                && image.body.starts(with: [0x89, 0x50]))
         #expect(try await platform.stranger.get(link + "0").status == 403)
         let other = link.replacing("%2F1%2F2", with: "%2F1%2F1")
         #expect(try await platform.stranger.get(other).status == 403, "another part")
