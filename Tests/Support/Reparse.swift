@@ -83,7 +83,7 @@ public struct Reparse {
         case "style", "css":
             let text = name == "style" ? lower : lower.replacing("@media ", with: "")
             let forbidden = [
-                "expression", "javascript", "@", "import", "behavior", "binding", "position:", "content:", "\\", "<",
+                "expression", "javascript", "@", "behavior", "binding", "position:", "content:", "\\", "<",
             ]
             let isOurs = lower.hasPrefix("contain: content; isolation: isolate;")
             return isOurs || !forbidden.contains(where: text.contains) && (allowsRemote || !text.contains("url(\"http"))
