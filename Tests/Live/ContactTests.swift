@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import NIOHTTP1
 import Testing
 
 /// The address book and autocompletion through the gateway.

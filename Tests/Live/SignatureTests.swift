@@ -1,4 +1,5 @@
 import TestSupport
+import NIOHTTP1
 import Testing
 
 /// Signatures through the gateway: kept, matched, safe, and nobody else's.

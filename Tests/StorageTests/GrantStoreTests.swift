@@ -30,7 +30,7 @@ import Testing
     @Test func aCodeOfAnOldPasswordIsWorthNothing() async throws {
         let tenant = try await fixture.tenant(), user = try await fixture.user(of: tenant)
         let before = Timestamp.now() - 1000
-        _ = try await database.accounts.setPassword(tenant.account.id, hash: "y", scope: .everything)
+        _ = try await database.accounts.setPassword(tenant.account.id, hash: "y", scope: .everything, by: .command)
         for subject in [tenant.subject, "user:\(user.id)"] {
             let code = try await keepCode(tenant, subject: subject, authenticatedAt: before)
             #expect(try await redeem(code, fixture.opening()) == .invalid, "\(subject)")
@@ -68,14 +68,14 @@ import Testing
         #expect(
             try await database.deviceCodes.keep(
                 request, hash: hash, interval: 5, expiresAt: now + 60_000, limit: 1))
-        _ = try await database.accounts.setPassword(tenant.account.id, hash: "y", scope: .everything)
+        _ = try await database.accounts.setPassword(tenant.account.id, hash: "y", scope: .everything, by: .command)
         #expect(
             try await database.deviceCodes.approve(
                 code, subject: tenant.subject, mailbox: tenant.account.email, scope: "imap",
                 authenticatedAt: now - 1000))
         let opening = fixture.opening()
         #expect(try await database.deviceCodes.poll(hash, clientID: "mutt", opening: opening) == .denied)
-        #expect(try await database.sessions.isLive(opening.family, subject: tenant.subject) == false)
+        #expect(try await database.sessions.isLive(opening.family, of: .subject(tenant.subject)) == false)
     }
 
     @Test func aNetworkHasOneWaitingRoom() async throws {
@@ -146,7 +146,7 @@ import Testing
 
     @Test func whatIsNotASCIIIsNobodys() async throws {
         #expect(try await database.oauthClients.find("ü") == nil)
-        #expect(try await database.sessions.isLive("ü", subject: "user:1") == false)
+        #expect(try await database.sessions.isLive("ü", of: .subject("user:1")) == false)
         for filter in [AuditStore.Filter(actor: "ü"), .init(action: "ü"), .init(action: "ü.")] {
             #expect(try await database.audit.list(filter, .first, scope: .everything).total == 0)
         }

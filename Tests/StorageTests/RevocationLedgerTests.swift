@@ -52,7 +52,7 @@ import Testing
         let families = Set(openings.map(\.family))
         let ended = try await database.revocations.after(last).filter { families.contains($0.value) }
         #expect(ended.count == 2 && ended.allSatisfy { $0.kind == .family && $0.mailboxes.isEmpty })
-        let page = try await database.sessions.list(subject: tenant.subject, .first)
+        let page = try await database.sessions.list(.subject(tenant.subject), .first)
         #expect(page.total == 100)
     }
 
