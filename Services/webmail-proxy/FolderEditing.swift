@@ -7,6 +7,8 @@ extension MailSession {
     ///
     /// - Throws: `Failure` `conflict` `folder_exists`; `invalid` for the field `path` when the server takes no such name.
     func create(_ name: MailboxName, isSubscribed: Bool) async throws -> Folder {
+        // There always is an INBOX, also one that Dovecot has yet to make.
+        guard name != .inbox else { throw Self.exists }
         do {
             let listed: [ListedMailbox]
             if isSubscribed {
@@ -100,6 +102,7 @@ extension MailSession {
         return results
     }
 
+    private static let exists = Failure.conflict("folder_exists", "There is a folder of that name already.")
     private static let protected = Failure.conflict(
         "folder_protected", "INBOX and the folders that have a role cannot be renamed, deleted or hidden.")
 
@@ -125,8 +128,7 @@ extension MailSession {
     /// What a refused CREATE or RENAME means.
     private static func refusal(_ error: IMAPError, field: String) -> any Error {
         switch error {
-        case .no(.alreadyExists, _):
-            Failure.conflict("folder_exists", "There is a folder of that name already.")
+        case .no(.alreadyExists, _): Self.exists
         case .no(.nonExistent, _): Failure.notFound("This folder")
         case .no(.noPermission, _): Self.protected
         case .no where error.isMissingFolder, .bad:

@@ -117,7 +117,7 @@ enum ThreadID {
     static func of(_ messageID: String) -> String { EntityTag.hash(Array(messageID.utf8)) }
 
     private static func messageIDs(_ bytes: [UInt8]) -> [String] {
-        bytes.split(separator: UInt8(ascii: "<")).dropFirst().compactMap { piece in
+        bytes.split(separator: UInt8(ascii: "<"), omittingEmptySubsequences: false).dropFirst().compactMap { piece in
             piece.firstIndex(of: UInt8(ascii: ">")).map { end in
                 "<" + String(decoding: piece[..<end].filter { $0 > 0x20 }, as: UTF8.self) + ">"
             }
