@@ -117,16 +117,24 @@ def serve(client: socket.socket) -> None:
             return
         with socket.create_connection((real["host"], real["port"])) as server:
             threading.Thread(target=relay, args=(server, client), daemon=True).start()
-            while data := client.recv(65536):
-                name = fault["fault"]
-                if name in ANSWERS and fault["verb"].encode() in data:
-                    say(client, ANSWERS[name](re.findall(rb"(?m)^(A\d+) ", data)))
-                    return
-                server.sendall(data)
+            try:
+                speak(client, server)
+            finally:
+                # Closing alone would not end a read that another thread is in, and Dovecot would count the session.
+                server.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
     finally:
         client.close()
+
+
+def speak(client: socket.socket, server: socket.socket) -> None:
+    while data := client.recv(65536):
+        name = fault["fault"]
+        if name in ANSWERS and fault["verb"].encode() in data:
+            say(client, ANSWERS[name](re.findall(rb"(?m)^(A\d+) ", data)))
+            return
+        server.sendall(data)
 
 
 def relay(server: socket.socket, client: socket.socket) -> None:
