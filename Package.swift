@@ -134,8 +134,9 @@ let package = Package(
         module(
             "Platform",
             [
-                "MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", coreMetrics, nioLocks,
-                logging,
+                "MailModel", "HTTPService", "Credentials", "Storage", "EventBus", "Redis", hummingbird, httpTypes,
+                crypto,
+                nioCore, coreMetrics, nioLocks, logging,
             ]),
 
         service(
@@ -143,7 +144,7 @@ let package = Package(
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
         service(
             "webmail-proxy", "WebmailProxy",
-            ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, crypto, nioHTTP1, nioLocks, nioPosix, nioSSL]),
+            ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, crypto, nioHTTP1, nioLocks, nioPosix, nioSSL, metrics]),
         service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "EventBus", "Redis", "WebSockets", nioLocks, nioSSL]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
@@ -184,7 +185,7 @@ let package = Package(
 
         .executableTarget(
             name: "Bench",
-            dependencies: ["TestSupport", jwtKit], path: "Bench", swiftSettings: strict),
+            dependencies: ["TestSupport", jwtKit, nioCore, nioEmbedded, nioSSL], path: "Bench", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

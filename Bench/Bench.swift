@@ -13,6 +13,7 @@ import TestSupport
         ("logins", { try DovecotLoginRows(product: $0, rounds: 300).run() }),
         ("webmail", { try WebmailRows(product: $0, messages: 10_000).run() }),
         ("contacts", { try ContactRows(product: $0, contacts: 50_000, rounds: 100).run() }),
+        ("sending", { try SendRows(product: $0, rounds: 100).run() }),
         ("delivery", { try DeliveryRows(product: $0, rounds: 40).run() }),
         ("revocation", { try RevocationRows(product: $0, rounds: 50, roundsWithoutRedis: 10).run() }),
     ]

@@ -3,8 +3,8 @@ import TestSupport
 
 /// The running product and a mailbox of our own in it.
 final class Product: Sendable {
-    let authPort, webmailPort, watcherPort, imapPort, lmtpPort: Int
-    let serviceToken, introspectionCredentials, mailbox, pidsFolder, state: String
+    let authPort, webmailPort, watcherPort, imapPort, lmtpPort, smtpsPort: Int
+    let serviceToken, introspectionCredentials, mailbox, pidsFolder, state, authority: String
     private let adminPort: Int
 
     init(_ stack: TestStack) throws {
@@ -18,6 +18,8 @@ final class Product: Sendable {
         watcherPort = try port(stack.watcherURL)
         imapPort = stack.imapPort
         lmtpPort = stack.lmtpPort
+        smtpsPort = stack.smtpsPort
+        authority = stack.tlsCA
         serviceToken = stack.serviceToken
         introspectionCredentials = stack.introspectCredentials
         pidsFolder = stack.pidsDirectory

@@ -62,6 +62,12 @@ final class Socket {
         return Array(buffer[start..<start + count])
     }
 
+    /// What has come, at least one byte.
+    func some() throws -> [UInt8] {
+        if start == end { try fill() }
+        return try bytes(end - start)
+    }
+
     /// Reads on until the given bytes stand at the beginning of a line, and to the end of that line.
     func skip(throughLineStarting prefix: [UInt8]) throws {
         var lineStart = start

@@ -13,7 +13,7 @@ struct AccountRoutes: Sendable {
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
         routes.get("/api/v1/mail/domains/{id}/accounts", use: list)
-        routes.post("/api/v1/mail/domains/{id}/accounts", use: create)
+        routes.once(platform.idempotency).post("/api/v1/mail/domains/{id}/accounts", use: create)
         routes.get("/api/v1/mail/accounts/{id}", use: find)
         routes.put("/api/v1/mail/accounts/{id}", use: changePassword)
         routes.patch("/api/v1/mail/accounts/{id}", use: change)

@@ -11,7 +11,7 @@ struct AliasRoutes: Sendable {
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
         routes.get("/api/v1/mail/domains/{id}/aliases", use: list)
-        routes.post("/api/v1/mail/domains/{id}/aliases", use: create)
+        routes.once(platform.idempotency).post("/api/v1/mail/domains/{id}/aliases", use: create)
     }
 
     private var aliases: AliasStore { platform.database.aliases }

@@ -14,7 +14,7 @@ struct DomainRoutes: Sendable {
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
         routes.get("/api/v1/mail/domains", use: list)
-        routes.post("/api/v1/mail/domains", use: create)
+        routes.once(platform.idempotency).post("/api/v1/mail/domains", use: create)
         routes.get("/api/v1/mail/domains/{id}", use: find)
         routes.post("/api/v1/mail/domains/{id}/suspend") { try await setSuspended(true, $0, $1) }
         routes.post("/api/v1/mail/domains/{id}/unsuspend") { try await setSuspended(false, $0, $1) }

@@ -17,7 +17,7 @@ struct AppPasswordRoutes: Sendable {
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
         routes.get("/api/v1/auth/app-passwords", use: list)
-        routes.post("/api/v1/auth/app-passwords", use: create)
+        routes.once(platform.idempotency).post("/api/v1/auth/app-passwords", use: create)
         routes.delete("/api/v1/auth/app-passwords/{id}", use: delete)
     }
 

@@ -12,7 +12,7 @@ struct CustomerRoutes: Sendable {
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
         routes.get("/api/v1/customers", use: list)
-        routes.post("/api/v1/customers", use: create)
+        routes.once(platform.idempotency).post("/api/v1/customers", use: create)
         routes.get("/api/v1/customers/{id}", use: find)
         routes.patch("/api/v1/customers/{id}", use: change)
         routes.delete("/api/v1/customers/{id}", use: delete)

@@ -13,7 +13,7 @@ struct ServiceTokenRoutes: Sendable {
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
         routes.get("/api/v1/service-tokens", use: list)
-        routes.post("/api/v1/service-tokens", use: create)
+        routes.once(platform.idempotency).post("/api/v1/service-tokens", use: create)
         routes.get("/api/v1/service-tokens/{id}", use: find)
         routes.patch("/api/v1/service-tokens/{id}", use: rename)
         routes.delete("/api/v1/service-tokens/{id}", use: delete)

@@ -14,7 +14,7 @@ struct UserRoutes: Sendable {
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
         routes.get("/api/v1/users", use: list)
-        routes.post("/api/v1/users", use: create)
+        routes.once(platform.idempotency).post("/api/v1/users", use: create)
         routes.get("/api/v1/users/{id}", use: find)
         routes.put("/api/v1/users/{id}", use: changePassword)
         routes.patch("/api/v1/users/{id}", use: change)

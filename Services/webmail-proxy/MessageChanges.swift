@@ -184,20 +184,6 @@ extension MailSession {
             return (Set(moved.uids.keys), trash, moved)
         }
     }
-
-    /// Puts a copy of what was sent into the Sent folder.
-    func appendToSent(_ message: [UInt8]) async throws -> (folder: String, uid: UInt32?) {
-        let sent = try await folder(of: .sent)
-        do {
-            let appended = try await connection.run(.append(message, to: sent, flags: [.seen]))
-            return (sent.name, appended?.uid)
-        } catch IMAPError.no(.tryCreate, _) {
-            roles[.sent] = nil
-            let sent = try await folder(of: .sent)
-            let appended = try await connection.run(.append(message, to: sent, flags: [.seen]))
-            return (sent.name, appended?.uid)
-        }
-    }
 }
 
 extension IMAPCommand where Output == FetchedMessages {

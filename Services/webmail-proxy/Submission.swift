@@ -6,9 +6,6 @@ import SMTP
 
 /// Hands messages to the submission server, logged in with the mailbox's own mail token: the server checks that the
 /// sender address is one of the mailbox's, and records who sent.
-///
-/// A message is submitted while its call waits. When the server is away the call fails with 503 and nothing is kept:
-/// messages that wait for the server by themselves need a durable outbox, which this service does not have.
 struct Submission: Sendable {
     struct Configuration: Sendable {
         var host: String
@@ -19,63 +16,148 @@ struct Submission: Sendable {
         var timeouts: SMTPTimeouts
     }
 
+    /// What became of one attempt.
+    enum Outcome: Sendable {
+        /// At least one recipient was accepted.
+        case delivered(Delivery)
+        /// Refused for good, by whatever `Failure` says.
+        case refused(Failure, [Delivery.Rejection])
+        /// To be tried again.
+        case later(Later)
+    }
+
+    struct Later: Sendable {
+        let failure: Failure
+        /// Recipients' own refusals, among them such as are for good.
+        var rejections: [Delivery.Rejection] = []
+        /// The server did not answer at all.
+        var isServerAway = false
+        /// The message was handed over whole, and the answer did not come: the server may have it.
+        var isDoubtful = false
+    }
+
     private let configuration: Configuration
     private let tokens: MailTokenSource
+    private let sessions: SubmissionSessions
     private let logger: Logger
 
-    init(configuration: Configuration, tokens: MailTokenSource, logger: Logger) {
+    init(configuration: Configuration, tokens: MailTokenSource, sessions: SubmissionSessions, logger: Logger) {
         self.configuration = configuration
         self.tokens = tokens
+        self.sessions = sessions
         self.logger = logger
     }
 
-    /// Submits a message.
+    /// Makes one attempt.
     ///
-    /// - Returns: Who was accepted and who was not; at least one was accepted.
-    /// - Throws: `Failure`: `unavailable`, `timeout`, `upstream` when the message or every recipient is refused,
-    ///   `invalid` for a sender address that is not the mailbox's.
-    func send(_ message: [UInt8], envelope: Envelope, as account: String) async throws -> Delivery {
-        let connection = try await connect(as: account)
+    /// A warm connection that turns out to be lost before the message was handed over whole is replaced at once.
+    /// - Throws: `CancellationError`.
+    func send(_ message: SubmissionMessage, envelope: Envelope, as account: String) async throws -> Outcome {
+        if let warm = sessions.take(account) {
+            do { return .delivered(try await transfer(message, envelope, on: warm)) } catch {
+                guard error.isLostBeforeMessage else { return outcome(error, envelope, account) }
+            }
+        }
         do {
-            let delivery = try await connection.send(envelope, message: message)
-            await connection.quit()
-            return delivery
-        } catch {
-            logger.notice(
-                "A message was not submitted", metadata: ["account": "\(account)", "error": "\(error.summary)"])
-            await connection.quit()
-            throw envelope.sender != account && error.isSenderRefused ? Self.senderRefused : Failure(error)
+            let session = try await open(account)
+            do { return .delivered(try await transfer(message, envelope, on: session)) } catch {
+                return outcome(error, envelope, account)
+            }
+        } catch let error as SMTPError {
+            return outcome(error, envelope, account)
+        } catch let failure as Failure {
+            return .later(failure, isPermanent: failure.kind == .notFound || failure.kind == .conflict)
         }
     }
 
-    fileprivate static let senderRefused = Failure.invalid(
+    /// Whether the server can be connected to.
+    func isServerBack() async -> Bool {
+        var timeouts = configuration.timeouts
+        timeouts.connect = .seconds(1)
+        timeouts.command = .seconds(2)
+        let connection = try? await SMTPConnection.connect(
+            host: configuration.host, port: configuration.port, security: configuration.security,
+            tls: configuration.tls, timeouts: timeouts)
+        await connection?.quit()
+        return connection != nil
+    }
+
+    private func transfer(
+        _ message: SubmissionMessage, _ envelope: Envelope, on session: SubmissionSession
+    ) async throws(SMTPError) -> Delivery {
+        defer { sessions.giveBack(session) }
+        if let bytes = message.bytes { return try await session.connection.send(envelope, message: bytes) }
+        let pieces = message.pieces()
+        return try await session.connection.send(
+            envelope, size: message.size, has8Bit: message.has8Bit, piece: { try await pieces() })
+    }
+
+    private func outcome(_ error: SMTPError, _ envelope: Envelope, _ account: String) -> Outcome {
+        logger.notice(
+            "A message was not submitted", metadata: ["account": "\(account)", "error": "\(error.summary)"])
+        if envelope.sender != account, error.isSenderRefused { return .refused(Self.senderRefused, []) }
+        let failure = Failure(error)
+        switch error {
+        case .timeout(.message), .closed(.message): return .later(Later(failure: failure, isDoubtful: true))
+        case .unreachable, .timeout, .closed, .tls: return .later(Later(failure: failure, isServerAway: true))
+        case .busy, .authenticationUnavailable, .messageUnavailable, .protocolViolation:
+            return .later(Later(failure: failure))
+        case .refused(_, let reply, let recipients):
+            let isTransient =
+                recipients.isEmpty ? reply.isTransient : recipients.contains { $0.reply.isTransient }
+            return isTransient
+                ? .later(Later(failure: failure, rejections: recipients)) : .refused(failure, recipients)
+        case .authenticationFailed, .mechanismUnavailable, .startTLSUnavailable, .tooLarge, .utf8Unavailable,
+            .invalidArgument:
+            return .refused(failure, [])
+        }
+    }
+
+    static let senderRefused = Failure.invalid(
         "from", code: "sender_refused", "this mailbox may not send from that address")
 
     /// One more try with a new token when the first is refused: it may have been revoked a moment ago. Another when
     /// credentials cannot be checked: Postfix says so to the first login after a restart of Dovecot.
-    private func connect(as account: String) async throws -> SMTPConnection {
+    private func open(_ account: String) async throws -> SubmissionSession {
         do { return try await login(account) } catch let error as SMTPError {
             switch error {
             case .authenticationFailed: await tokens.invalidate(account)
             case .authenticationUnavailable: break
-            default: throw Failure(error)
+            default: throw error
             }
         }
-        do { return try await login(account) } catch let error as SMTPError { throw Failure(error) }
+        return try await login(account)
     }
 
-    private func login(_ account: String) async throws -> SMTPConnection {
+    private func login(_ account: String) async throws -> SubmissionSession {
+        let startedAt = Timestamp.now()
         let token = try await tokens.token(for: account)
         let connection = try await SMTPConnection.connect(
             host: configuration.host, port: configuration.port, security: configuration.security,
             tls: configuration.tls, timeouts: configuration.timeouts)
         do {
             try await connection.authenticate(.xoauth2(user: account, token: token))
-            return connection
+            return SubmissionSession(account: account, connection: connection, startedAt: startedAt)
         } catch {
             await connection.quit()
             throw error
         }
+    }
+}
+
+/// A message to be submitted: in memory, or read piece by piece.
+struct SubmissionMessage: Sendable {
+    /// The whole of it, where it is in memory.
+    let bytes: [UInt8]?
+    let size: Int
+    let has8Bit: Bool
+    /// A reader from the beginning: the next piece, nil after the last.
+    let pieces: @Sendable () -> (@Sendable () async throws -> [UInt8]?)
+}
+
+extension Submission.Outcome {
+    fileprivate static func later(_ failure: Failure, isPermanent: Bool) -> Self {
+        isPermanent ? .refused(failure, []) : .later(Submission.Later(failure: failure))
     }
 }
 
@@ -85,6 +167,17 @@ extension SMTPError {
     fileprivate var isSenderRefused: Bool {
         guard case .refused(_, _, let recipients) = self else { return false }
         return !recipients.isEmpty && recipients.allSatisfy { $0.reply.enhancedStatus == EnhancedStatusCode(5, 7, 1) }
+    }
+
+    /// Whether the connection was lost, or the server hung up (421), before the message was whole.
+    fileprivate var isLostBeforeMessage: Bool {
+        switch self {
+        case .closed(let stage): stage != .message
+        case .refused(let stage, let reply, let recipients):
+            stage != .message && (reply.code == 421 || recipients.contains { $0.reply.code == 421 })
+        case .busy: true
+        default: false
+        }
     }
 
     /// For the log: without what the server wrote, which may quote addresses.
@@ -104,10 +197,10 @@ extension Failure {
     init(_ error: SMTPError) {
         switch error {
         case .unreachable, .authenticationUnavailable, .busy: self = .unavailable("Postfix")
+        case .messageUnavailable: self = .unavailable("MariaDB")
         case .timeout(.message), .closed(.message):
             self = Failure(
-                .timeout, code: "delivery_unknown",
-                "The mail server did not say whether it took the message; look into the Sent folder of the recipient.")
+                .timeout, code: "delivery_unknown", "The mail server did not say whether it took the message.")
         case .timeout: self = .timeout("Postfix")
         case .closed: self = .unavailable("Postfix")
         case .tooLarge(let limit):

@@ -2,6 +2,7 @@ import Credentials
 import HTTPService
 import HTTPTypes
 import Hummingbird
+import MailModel
 import Platform
 import Storage
 
@@ -17,16 +18,25 @@ import Storage
         let cache = FolderCache(bytes: settings.cacheSize)
         let opener = MailSessionOpener(configuration: settings.imap, tokens: tokens, cache: cache, logger: logger)
         let sessions = MailSessions(opener: opener, limits: settings.sessions, logger: logger)
-        let submission = Submission(configuration: settings.submission, tokens: tokens, logger: logger)
+        let submissionSessions = SubmissionSessions(limits: settings.submissionSessions)
+        let submission = Submission(
+            configuration: settings.submission, tokens: tokens, sessions: submissionSessions, logger: logger)
 
         let keys = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: logger)
         let platform = try Platform(service, settings: settings.platform, keys: keys) { revocations in
+            submissionSessions.close(revocations)
             await sessions.close(revocations)
         }
-        let access = MailboxAccess(accounts: platform.database.accounts)
+        let database = platform.database
+        let access = MailboxAccess(accounts: database.accounts)
+        let outbox = Outbox(
+            store: database.outbox, uploads: database.uploads, submission: submission,
+            filing: Filing(sessions: sessions, logger: logger), logger: logger)
+        let attachments = Attachments(
+            uploads: database.uploads, sessions: sessions, limit: settings.maximumAttachments)
         let content = ContentRoutes(access: access, sessions: sessions)
         let links = ImageLinks(secret: settings.imageKey, base: settings.imageBase)
-        let contacts = platform.database.contacts
+        let contacts = database.contacts
         let harvest = ContactHarvest(
             contacts: contacts, sessions: sessions, interval: settings.contactInterval, logger: logger)
 
@@ -35,29 +45,45 @@ import Storage
             folders: FolderRoutes(access: access, sessions: sessions),
             messages: MessageRoutes(access: access, sessions: sessions, links: links), content: content,
             images: ImageRoutes(
-                links: links, remote: try RemoteImages(limits: settings.images, logger: logger), content: content),
+                links: links, remote: try RemoteImages(limits: settings.images, logger: logger), content: content))
+        addSending(
+            to: service.router, platform, maximumBody: settings.maximumMessageBody,
             sending: SendRoutes(
-                access: access, sessions: sessions, submission: submission, maximumBody: settings.maximumMessageBody,
-                logger: logger))
+                access: access, outbox: outbox, attachments: attachments,
+                signatures: SignatureText { id, mailbox in
+                    let signature = try await database.signatures.find(id, mailbox: mailbox.address)
+                    return SignatureText.Signature(html: signature.html, plain: signature.plain)
+                },
+                maximumBody: settings.maximumMessageBody),
+            outbox: OutboxRoutes(access: access, store: database.outbox),
+            drafts: DraftRoutes(
+                access: access, sessions: sessions, attachments: attachments,
+                maximumBody: settings.maximumMessageBody),
+            uploads: UploadRoutes(
+                access: access, store: database.uploads, maximumSize: settings.maximumAttachments))
 
         addRoutes(
             to: service.router, platform.authenticator,
-            signatures: SignatureRoutes(access: access, signatures: platform.database.signatures),
+            signatures: SignatureRoutes(access: access, signatures: database.signatures),
             contacts: ContactRoutes(
                 access: access, contacts: contacts,
                 autocomplete: Autocomplete(contacts: contacts, maximumSize: settings.contactIndexSize),
                 harvest: harvest))
 
+        // The outbox ends first, and has what it needs until then.
         service.run(sessions)
         service.run(harvest)
+        service.run(submissionSessions)
+        service.run(outbox)
         service.readiness.add("jwks") { keys.isLoaded ? .ok : .down }
         service.readiness.add("dovecot", isCritical: false) { sessions.isServerAway ? .down : .ok }
+        service.readiness.add("postfix", isCritical: false) { outbox.isSubmissionServerAway ? .down : .ok }
     }
 
     /// Every route over IMAP and SMTP.
     private static func addRoutes(
         to router: ServiceRouter, _ authenticator: Authenticator, deadline: Duration, folders: FolderRoutes,
-        messages: MessageRoutes, content: ContentRoutes, images: ImageRoutes, sending: SendRoutes
+        messages: MessageRoutes, content: ContentRoutes, images: ImageRoutes
     ) {
         let webmail = router.with(deadline: deadline).authenticated(authenticator).group("/api/v1/mail/webmail")
         webmail.get("folders", use: folders.list)
@@ -76,10 +102,26 @@ import Storage
 
         // Without a caller: the link's signature is what counts. A fetch has a time-out of its own.
         router.with(deadline: nil).get("/api/v1/mail/webmail/images", use: images.image)
+    }
 
+    private static func addSending(
+        to router: ServiceRouter, _ platform: Platform, maximumBody: Int, sending: SendRoutes, outbox: OutboxRoutes,
+        drafts: DraftRoutes, uploads: UploadRoutes
+    ) {
         // A message may be large and its upload slow; each step has a time-out of its own.
-        let sendable = router.with(deadline: .seconds(120)).authenticated(authenticator).group("/api/v1/mail/webmail")
-        sendable.post("send", use: sending.send)
+        let webmail = router.with(deadline: .seconds(120)).authenticated(platform.authenticator)
+            .group("/api/v1/mail/webmail")
+        let once = webmail.once(platform.idempotency, upTo: maximumBody)
+        once.post("send", use: sending.send)
+        once.post("drafts", use: drafts.create)
+        webmail.put("drafts/{uid}", use: drafts.replace)
+        webmail.delete("drafts/{uid}", use: drafts.delete)
+        webmail.post("uploads", use: uploads.create)
+        webmail.get("uploads/{id}", use: uploads.read)
+        webmail.delete("uploads/{id}", use: uploads.delete)
+        webmail.get("outbox", use: outbox.list)
+        webmail.get("outbox/{id}", use: outbox.read)
+        webmail.delete("outbox/{id}", use: outbox.delete)
     }
 
     /// Every route over the database.

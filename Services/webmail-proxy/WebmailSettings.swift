@@ -16,6 +16,7 @@ struct WebmailSettings: ServiceSettings {
     /// How much is remembered of folders that were shown: bytes.
     let cacheSize: Int
     let submission: Submission.Configuration
+    let submissionSessions: SubmissionSessions.Limits
     /// How long a call to a mail server may take before it is answered with 504.
     let mailDeadline: Duration
     let images: RemoteImages.Limits
@@ -29,6 +30,8 @@ struct WebmailSettings: ServiceSettings {
     let contactIndexSize: Int
     /// How often the folders of a mailbox are read for people at most.
     let contactInterval: Duration
+    /// Of all attachments of a message, and of an upload: bytes.
+    let maximumAttachments: Int
 
     init(_ read: SettingsReader) throws {
         platform = PlatformSettings(read)
@@ -47,6 +50,14 @@ struct WebmailSettings: ServiceSettings {
         contactInterval = read.duration(
             "contacts.interval", default: .seconds(60),
             "How often the folders of a mailbox in use are read for whom it writes to and hears from, at most")
+        maximumAttachments = read.int(
+            "send.max_attachments", default: 35 << 20, in: 1 << 10...1 << 30,
+            "The most that the attachments of a message may come to: bytes")
+        submissionSessions = SubmissionSessions.Limits(
+            idle: read.duration(
+                "smtp.idle", default: .seconds(45),
+                "How long an unused SMTP connection is kept; less than the server's time-out"),
+            total: read.int("smtp.idle_connections", default: 20, in: 0...10_000, "Unused SMTP connections kept"))
         let authority = read.optionalString("tls.ca_file", "A PEM file of the roots to trust; the system's without one")
         imap = try Self.imap(read, authority: authority, timeout: mailDeadline)
         sessions = MailSessions.Limits(

@@ -31,6 +31,8 @@ public struct CallerContext: ChildRequestContext {
     public var coreContext: CoreRequestContextStorage
     public let caller: Caller
     public let requestID: String
+    /// The hold on the call's `Idempotency-Key`, where it has one and the route honours it.
+    public var idempotency: IdempotencyClaim?
     private let parent: ServiceContext
 
     /// - Throws: `Failure` `unauthorized` where no `Authenticator` stands before the route.

@@ -19,13 +19,14 @@ extension OutgoingMessage {
     }
 
     /// The message with CRLF line ends, ready for SMTP and for IMAP APPEND.
+    /// - Parameter showingBcc: For a draft: with its blind recipients.
     /// - Throws: `MIMEError.invalidHeader` or `.invalidAddress` for a value with CR, LF, NUL or another control character.
-    public func encoded() throws(MIMEError) -> [UInt8] {
+    public func encoded(showingBcc: Bool = false) throws(MIMEError) -> [UInt8] {
         try validate()
         GMime.initialize()
         guard let message = g_mime_message_new(1) else { return [] }
         defer { g_object_unref(message) }
-        writeHeaders(to: message)
+        writeHeaders(to: message, showingBcc: showingBcc)
         let body = makeBody()
         g_mime_message_set_mime_part(message, body)
         g_object_unref(body)
@@ -36,7 +37,25 @@ extension OutgoingMessage {
         return Self.withCRLF(GMime.bytes(of: stream))
     }
 
-    private func writeHeaders(to message: UnsafeMutablePointer<GMimeMessage>) {
+    /// The Bcc header alone, for the sender's own copy; ends with CRLF, empty without blind recipients.
+    /// - Throws: As `encoded`.
+    public func bccHeader() throws(MIMEError) -> [UInt8] {
+        guard !bcc.isEmpty else { return [] }
+        var bare = OutgoingMessage(from: from, date: date, messageID: messageID)
+        bare.bcc = bcc
+        let lines = try bare.encoded(showingBcc: true).split(separator: 0x0a, omittingEmptySubsequences: false)
+        var header: [UInt8] = []
+        for line in lines.prefix(while: { $0 != [0x0d] }) {
+            let isContinued = line.first == 0x20 || line.first == 0x09
+            if isContinued ? header.isEmpty : !line.starts(with: Array("Bcc:".utf8)) {
+                if header.isEmpty { continue } else { break }
+            }
+            header += line + [0x0a]
+        }
+        return header
+    }
+
+    private func writeHeaders(to message: UnsafeMutablePointer<GMimeMessage>, showingBcc: Bool) {
         let object = UnsafeMutableRawPointer(message).assumingMemoryBound(to: GMimeObject.self)
         if let time = g_date_time_new_from_unix_utc(gint64(date / 1000)) {
             g_mime_message_set_date(message, time)
@@ -51,6 +70,7 @@ extension OutgoingMessage {
         add(replyTo, GMIME_ADDRESS_TYPE_REPLY_TO)
         add(to, GMIME_ADDRESS_TYPE_TO)
         add(cc, GMIME_ADDRESS_TYPE_CC)
+        if showingBcc { add(bcc, GMIME_ADDRESS_TYPE_BCC) }
         g_mime_message_set_subject(message, subject, "utf-8")
         g_mime_message_set_message_id(message, Self.bare(messageID))
         if let inReplyTo {

@@ -6,7 +6,7 @@ extension OutgoingMessage {
     ]
 
     func validate() throws(MIMEError) {
-        for (name, addresses) in [("From", [from]), ("Reply-To", replyTo), ("To", to), ("Cc", cc)] {
+        for (name, addresses) in [("From", [from]), ("Reply-To", replyTo), ("To", to), ("Cc", cc), ("Bcc", bcc)] {
             for address in addresses {
                 guard Self.isAddress(address.address), Self.isHeaderText(address.name) else {
                     throw .invalidAddress(header: name)

@@ -1,4 +1,4 @@
-/// A message to be sent. There is no Bcc: blind recipients belong to the SMTP envelope alone.
+/// A message to be sent, or kept as a draft.
 public struct OutgoingMessage: Sendable {
     public struct Attachment: Sendable {
         public var filename: String
@@ -20,6 +20,9 @@ public struct OutgoingMessage: Sendable {
     public var replyTo: [MIMEAddress] = []
     public var to: [MIMEAddress] = []
     public var cc: [MIMEAddress] = []
+    /// In a draft alone, and in the sender's own copy: what is sent has no Bcc, and blind recipients belong to the SMTP
+    /// envelope.
+    public var bcc: [MIMEAddress] = []
     public var subject = ""
     /// Milliseconds since 1970.
     public var date: Int64

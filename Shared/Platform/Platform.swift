@@ -17,14 +17,18 @@ public struct Platform: Sendable {
     public let keys: KeySet
     public let authenticator: Authenticator
     public let audit: AuditLog
+    /// What honours `Idempotency-Key`.
+    public let idempotency: Idempotency
 
     /// - Parameters:
     ///   - database: Where a service needs it before; else it is made from the settings.
     ///   - keys: What tokens are verified with.
+    ///   - box: Where a service has one: answers kept for idempotency keys are sealed with it.
     ///   - onRevocation: Called with each revocation once it is in the set, to end what lives on it. It may come more
     ///     than once.
     public init(
         _ service: ServiceAssembly, settings: PlatformSettings, database given: Database? = nil, keys: KeySet,
+        box: SecretBox? = nil,
         onRevocation: @escaping @Sendable ([Revocation]) async -> Void = { _ in }
     ) throws {
         let logger = service.logger
@@ -36,11 +40,14 @@ public struct Platform: Sendable {
         self.revocations = revocations
         self.keys = keys
         audit = AuditLog(store: database.audit, logger: logger)
+        let idempotency = Idempotency(store: database.idempotency, box: box, logger: logger)
+        self.idempotency = idempotency
         authenticator = Authenticator(keys: keys, revocations: revocations) {
             try await database.serviceTokens.authenticate(hash: $0)
         }
         service.run(bus)
         service.run(keys)
+        service.run("idempotency") { try await idempotency.clean() }
         service.run("migrations") { try await Self.migrate(database, logger) }
         service.run(
             RevocationFeed(
@@ -61,6 +68,7 @@ public struct Platform: Sendable {
         keys = KeySet(issuer: settings.issuer, refreshedEvery: .seconds(300)) { throw Failure.unavailable("Keys") }
         authenticator = Authenticator(keys: keys, revocations: revocations) { _ in nil }
         audit = AuditLog(store: database.audit, logger: logger)
+        idempotency = Idempotency(store: database.idempotency, logger: logger)
     }
 
     /// Announces what was committed before. When Redis is away nobody waits for it: the feeds find it in the ledger.

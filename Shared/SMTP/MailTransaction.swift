@@ -25,15 +25,25 @@ struct MailTransaction {
 
     /// - Throws: `SMTPError.invalidArgument`, `.tooLarge`, `.utf8Unavailable`: nothing has been sent then.
     init(_ envelope: Envelope, message: [UInt8], capabilities: SMTPCapabilities) throws(SMTPError) {
+        try self.init(
+            envelope, size: message.count, has8Bit: message.contains { $0 >= 0x80 }, capabilities: capabilities)
+    }
+
+    /// - Parameters:
+    ///   - size: Of the message: bytes.
+    ///   - has8Bit: It holds bytes beyond ASCII.
+    init(
+        _ envelope: Envelope, size: Int, has8Bit: Bool, capabilities: SMTPCapabilities
+    ) throws(SMTPError) {
         guard !envelope.recipients.isEmpty else { throw .invalidArgument("no recipients") }
-        if let limit = capabilities.sizeLimit, message.count > limit { throw .tooLarge(limit: limit) }
+        if let limit = capabilities.sizeLimit, size > limit { throw .tooLarge(limit: limit) }
         let isUTF8 =
             envelope.hasUTF8Headers
             || ([envelope.sender] + envelope.recipients).contains { $0.utf8.contains { $0 >= 0x80 } }
         if isUTF8, !capabilities.hasSMTPUTF8 { throw .utf8Unavailable }
-        let is8Bit = capabilities.has8BitMIME && (isUTF8 || message.contains { $0 >= 0x80 })
+        let is8Bit = capabilities.has8BitMIME && (isUTF8 || has8Bit)
         self.mail = try .mail(
-            envelope.sender, size: capabilities.has("SIZE") ? message.count : nil, is8Bit: is8Bit, isUTF8: isUTF8)
+            envelope.sender, size: capabilities.has("SIZE") ? size : nil, is8Bit: is8Bit, isUTF8: isUTF8)
         var commands: [SMTPCommand] = []
         for recipient in envelope.recipients { commands.append(try .recipient(recipient)) }
         self.recipientCommands = commands

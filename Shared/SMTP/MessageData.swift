@@ -1,13 +1,14 @@
-/// The message as DATA wants it (RFC 5321 §4.1.1.4).
-enum MessageData {
+/// The message as DATA wants it (RFC 5321 §4.1.1.4), a piece at a time.
+struct MessageData {
+    private var atLineStart = true
+    private var afterCR = false
+
     /// Bare CR and bare LF become CRLF, so that no server can see the end of the data where another does not (SMTP
-    /// smuggling); lines that begin with a dot get another (§4.5.2). Ends with CRLF `.` CRLF.
-    static func encode(_ message: [UInt8]) -> [UInt8] {
+    /// smuggling); lines that begin with a dot get another (§4.5.2).
+    mutating func encode(_ piece: [UInt8]) -> [UInt8] {
         var output: [UInt8] = []
-        output.reserveCapacity(message.count + message.count / 32 + 5)
-        var atLineStart = true
-        var afterCR = false
-        for byte in message {
+        output.reserveCapacity(piece.count + piece.count / 32 + 5)
+        for byte in piece {
             switch byte {
             case 0x0d:
                 output.append(contentsOf: [0x0d, 0x0a])
@@ -22,9 +23,17 @@ enum MessageData {
             }
             afterCR = byte == 0x0d
         }
-        if !atLineStart { output.append(contentsOf: [0x0d, 0x0a]) }
-        output.append(contentsOf: terminator)
         return output
+    }
+
+    /// CRLF `.` CRLF, the first CRLF only where the last line has none.
+    var end: [UInt8] { (atLineStart ? [] : [0x0d, 0x0a]) + Self.terminator }
+
+    /// A whole message with its end.
+    static func encode(_ message: [UInt8]) -> [UInt8] {
+        var data = MessageData()
+        let encoded = data.encode(message)
+        return encoded + data.end
     }
 
     /// What ends a message, and all of an empty one.

@@ -109,25 +109,72 @@ public final class SMTPConnection: Sendable {
     /// - Returns: when at least one recipient was accepted and the server has taken the message.
     /// - Throws: `SMTPError.refused` with every recipient's reply, …
     public func send(_ envelope: Envelope, message: [UInt8]) async throws(SMTPError) -> Delivery {
-        var transaction = try MailTransaction(envelope, message: message, capabilities: capabilities)
+        let transaction = try MailTransaction(envelope, message: message, capabilities: capabilities)
         return try await exclusively { () async throws(SMTPError) in
-            var step = transaction.start
-            while true {
-                let replies: [SMTPReply]
-                switch step {
-                case .send(let commands): replies = try await self.ask(commands)
-                case .sendMessage: replies = try await self.ask(MessageData.encode(message), at: .message)
-                case .sendEmptyMessage: replies = try await self.ask(MessageData.terminator, at: .message)
-                case .finished(let delivery): return delivery
-                case .failed(let error, let needsReset):
-                    if needsReset, self.isOpen { _ = try? await self.ask(.reset) }
-                    throw error
-                }
-                var next: MailTransaction.Step?
-                for reply in replies { next = transaction.receive(reply) }
-                guard let next else { throw self.violation("a reply is missing") }
-                step = next
+            try await self.transact(transaction) { () async throws(SMTPError) in
+                try await self.ask(MessageData.encode(message), at: .message)
             }
+        }
+    }
+
+    /// As above, for a message that is not in memory as a whole.
+    ///
+    /// - Parameters:
+    ///   - size: Of the message: bytes.
+    ///   - has8Bit: It holds bytes beyond ASCII.
+    ///   - piece: The next piece of it; nil after the last. What it throws ends the connection before the message is
+    ///     whole, so that the server drops it, and becomes `SMTPError.messageUnavailable`.
+    public func send(
+        _ envelope: Envelope, size: Int, has8Bit: Bool, piece: () async throws -> [UInt8]?
+    ) async throws(SMTPError) -> Delivery {
+        let transaction = try MailTransaction(envelope, size: size, has8Bit: has8Bit, capabilities: capabilities)
+        return try await exclusively { () async throws(SMTPError) in
+            try await self.transact(transaction) { () async throws(SMTPError) in
+                try await self.ask(self.write(piece), at: .message)
+            }
+        }
+    }
+
+    /// - Returns: The end of the message, still to be written.
+    private func write(_ piece: () async throws -> [UInt8]?) async throws(SMTPError) -> [UInt8] {
+        var data = MessageData()
+        let channel = channel
+        // A server that stops reading must not hold us for ever; the message is not whole yet, so nothing is in doubt.
+        let timeout = channel.eventLoop.scheduleTask(in: TimeAmount(timeouts.message)) { channel.close(promise: nil) }
+        defer { timeout.cancel() }
+        do {
+            while let bytes = try await piece() {
+                do {
+                    try await channel.writeAndFlush(ByteBuffer(bytes: data.encode(bytes)))
+                } catch { throw SMTPError.closed(.data) }
+            }
+        } catch {
+            channel.close(promise: nil)
+            throw error as? SMTPError ?? .messageUnavailable(String(describing: error))
+        }
+        return data.end
+    }
+
+    private func transact(
+        _ start: MailTransaction, sendMessage: () async throws(SMTPError) -> [SMTPReply]
+    ) async throws(SMTPError) -> Delivery {
+        var transaction = start
+        var step = transaction.start
+        while true {
+            let replies: [SMTPReply]
+            switch step {
+            case .send(let commands): replies = try await ask(commands)
+            case .sendMessage: replies = try await sendMessage()
+            case .sendEmptyMessage: replies = try await ask(MessageData.terminator, at: .message)
+            case .finished(let delivery): return delivery
+            case .failed(let error, let needsReset):
+                if needsReset, isOpen { _ = try? await ask(.reset) }
+                throw error
+            }
+            var next: MailTransaction.Step?
+            for reply in replies { next = transaction.receive(reply) }
+            guard let next else { throw violation("a reply is missing") }
+            step = next
         }
     }
 
@@ -137,6 +184,12 @@ public final class SMTPConnection: Sendable {
             let reply = try await self.ask(.reset)
             guard reply.isPositive else { throw .refused(.reset, reply, recipients: []) }
         }
+    }
+
+    /// Says QUIT and closes, without waiting for the answer (RFC 5321 §4.1.1.10).
+    public func close() {
+        let quit = ByteBuffer(bytes: SMTPCommand.quit.bytes)
+        channel.writeAndFlush(quit).whenComplete { [channel] _ in channel.close(promise: nil) }
     }
 
     /// QUIT and close; never fails, and takes at most a second.

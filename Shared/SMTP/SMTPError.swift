@@ -25,6 +25,8 @@ public enum SMTPError: Error, Sendable, Hashable, CustomStringConvertible {
     case refused(Stage, SMTPReply, recipients: [Delivery.Rejection])
     /// The message is larger than the server's SIZE (RFC 1870), in bytes.
     case tooLarge(limit: Int)
+    /// The message could not be read on; the server has not got it.
+    case messageUnavailable(String)
     /// An address is not ASCII and the server has no SMTPUTF8 (RFC 6531).
     case utf8Unavailable
     /// An address, user name or credential that cannot stand in a command (CR, LF, NUL, spaces, brackets).
@@ -38,7 +40,7 @@ public enum SMTPError: Error, Sendable, Hashable, CustomStringConvertible {
     /// `.closed(.message)` it may also deliver the mail twice.
     public var isTransient: Bool {
         switch self {
-        case .unreachable, .timeout, .closed, .authenticationUnavailable, .busy: true
+        case .unreachable, .timeout, .closed, .authenticationUnavailable, .busy, .messageUnavailable: true
         case .refused(_, let reply, _): reply.isTransient
         case .tls, .authenticationFailed, .mechanismUnavailable, .startTLSUnavailable, .tooLarge, .utf8Unavailable,
             .invalidArgument, .protocolViolation:
@@ -58,6 +60,7 @@ public enum SMTPError: Error, Sendable, Hashable, CustomStringConvertible {
         case .startTLSUnavailable: "the server does not offer STARTTLS"
         case .refused(let stage, let reply, _): "refused at \(stage.rawValue): \(reply)"
         case .tooLarge(let limit): "the message is larger than the server's \(limit) bytes"
+        case .messageUnavailable(let reason): "the message could not be read: \(reason)"
         case .utf8Unavailable: "the server does not take international addresses"
         case .invalidArgument(let what): "invalid for a command: \(what)"
         case .protocolViolation(let what): "protocol violation: \(what)"

@@ -61,6 +61,9 @@ public struct Database: Sendable {
     public var aliases: AliasStore { AliasStore(database: self) }
     public var signatures: SignatureStore { SignatureStore(database: self) }
     public var contacts: ContactStore { ContactStore(database: self) }
+    public var outbox: OutboxStore { OutboxStore(database: self) }
+    public var uploads: UploadStore { UploadStore(database: self) }
+    public var idempotency: IdempotencyStore { IdempotencyStore(database: self) }
 
     /// One round trip to the server.
     public func ping() async throws { try await mapped { try await pool.ping() } }

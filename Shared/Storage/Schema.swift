@@ -37,6 +37,7 @@ enum Schema {
         people + credentials + mail + viewsForMailServers, Schema.oauthAndAudit, Schema.revocationsOfGrants,
         Schema.keysAndTombstones,
         Schema.signatures + Schema.contacts,
+        Schema.outboxAndUploads,
     ]
 
     private static let people: [SQL] = [

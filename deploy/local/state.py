@@ -44,6 +44,8 @@ SECRETS = {
 # folder: owner, mode
 FOLDERS = {
     "etc": ("root", 0o755),
+    # Dovecot's delivery, which runs as the mail's owner, keeps the compiled scripts beside them.
+    "etc/sieve": (VMAIL, 0o755),
     "secrets": (VMAIL, 0o700),
     "keys": (VMAIL, 0o700),
     "log": ("root", 0o755),
@@ -75,6 +77,7 @@ RENDERED = {
     "powerdns": ("pdns", "pdns"),
     "rspamd": (VMAIL, VMAIL),
     "dovecot": ("root", "dovecot"),
+    "sieve": (VMAIL, VMAIL),
     "postfix": ("root", "postfix"),
     "traefik": (VMAIL, VMAIL),
 }

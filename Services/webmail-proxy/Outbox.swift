@@ -1,0 +1,398 @@
+import Logging
+import MailModel
+import Metrics
+import NIOConcurrencyHelpers
+import SMTP
+import ServiceLifecycle
+import Storage
+
+/// Sends what is in the outbox: at once what a call waits for, in its time what was put off, and again what could not
+/// be sent or was left over by somebody who died.
+///
+/// A row is worked on under a lease, by one worker of all replicas at a time. Each step is in the database before the
+/// next begins, so that a worker may die anywhere (`docs/decisions/0013-the-outbox.md`).
+final class Outbox: Sendable, Service {
+    /// One row, leased.
+    struct Job: Sendable {
+        let message: Message
+        let lease: OutboxStore.Lease
+        /// Told what became of it, once.
+        var answer: @Sendable (Result) -> Void = { _ in }
+    }
+
+    /// What is known of a row that is worked on.
+    struct Message: Sendable {
+        let mailbox: Mailbox
+        let sender: String
+        let messageID: String
+        let isUTF8: Bool
+        var recipients: [OutboxMessage.Recipient]
+        let plan: OutboxMessage.FilingPlan
+        /// Accepted by the server already, but not yet filed.
+        var isFilingDue = false
+        var isFirstFiling = true
+        var needsSubmission = true
+        var attempts = 1
+        var filingAttempts = 0
+        /// Milliseconds since 1970: since when it has been due.
+        let dueSince: Int64
+        let content: SubmissionMessage
+    }
+
+    /// How far an attempt came.
+    enum Result: Sendable {
+        case sent([OutboxMessage.Recipient], Filing.Copy?)
+        /// It will be tried again.
+        case queued([OutboxMessage.Recipient])
+        case failed(Failure)
+    }
+
+    /// For how long is tried: milliseconds.
+    private static let patience: Int64 = 2 * 24 * 3600 * 1000
+    private static let concurrency = 16
+
+    let store: OutboxStore
+    private let submission: Submission
+    private let filing: Filing
+    private let uploads: UploadStore
+    private let logger: Logger
+    private let jobs: AsyncStream<Job>
+    private let feed: AsyncStream<Job>.Continuation
+    private let running = NIOLockedValueBox(0)
+    private let isServerAway = NIOLockedValueBox(false)
+
+    init(store: OutboxStore, uploads: UploadStore, submission: Submission, filing: Filing, logger: Logger) {
+        self.store = store
+        self.uploads = uploads
+        self.submission = submission
+        self.filing = filing
+        self.logger = logger
+        (jobs, feed) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingOldest(1024))
+    }
+
+    /// Whether the submission server could not be reached when it was last tried.
+    var isSubmissionServerAway: Bool { isServerAway.withLockedValue { $0 } }
+
+    /// Works on a row, and waits for the result for so long.
+    ///
+    /// - Returns: nil when it takes longer; it goes on then.
+    func submit(_ message: Message, _ lease: OutboxStore.Lease, waitingFor budget: Duration) async -> Result? {
+        let (results, answer) = AsyncStream.makeStream(of: Result.self, bufferingPolicy: .bufferingOldest(1))
+        let job = Job(message: message, lease: lease) { result in
+            answer.yield(result)
+            answer.finish()
+        }
+        guard case .enqueued = feed.yield(job) else { return nil }
+        return await withTaskGroup(of: Result?.self) { group in
+            group.addTask { await results.first { _ in true } }
+            group.addTask {
+                try? await Task.sleep(for: budget)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+    }
+
+    /// Until shutdown; what is being submitted then is let finish.
+    func run() async throws {
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                await cancelWhenGracefulShutdown {
+                    await withDiscardingTaskGroup { loops in
+                        loops.addTask { await self.claimDueRows() }
+                        loops.addTask { await self.awaitServer() }
+                        loops.addTask { await self.clean() }
+                    }
+                }
+                self.feed.finish()
+            }
+            for await job in jobs {
+                running.withLockedValue { $0 += 1 }
+                group.addTask {
+                    await self.perform(job)
+                    self.running.withLockedValue { $0 -= 1 }
+                }
+            }
+        }
+    }
+
+    // MARK: Loops
+
+    private func claimDueRows() async {
+        while !Task.isCancelled {
+            do {
+                let now = Timestamp.now()
+                let due = try await store.nextDue() ?? .max
+                let free = Self.concurrency - running.withLockedValue { $0 }
+                if due <= now, free > 0 {
+                    for (row, lease) in try await store.claim(atMost: free) {
+                        feed.yield(Job(message: try await message(of: row), lease: lease))
+                    }
+                } else {
+                    try await Task.sleep(for: .milliseconds(min(500, max(20, due - now))))
+                }
+            } catch {
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    /// Looks twice a second whether a server that was away has returned, and has then sent what waits for it.
+    private func awaitServer() async {
+        // What was left waiting by an earlier process.
+        var mayHaveReturned = true
+        while !Task.isCancelled {
+            if isSubmissionServerAway, await submission.isServerBack() {
+                isServerAway.withLockedValue { $0 = false }
+                logger.info("The submission server is back")
+                mayHaveReturned = true
+            }
+            if mayHaveReturned, (try? await store.release()) != nil { mayHaveReturned = false }
+            try? await Task.sleep(for: .milliseconds(500))
+        }
+    }
+
+    private func clean() async {
+        while !Task.isCancelled {
+            do {
+                try await store.removeExpired()
+                try await uploads.removeExpired()
+            } catch { logger.debug("Outbox not cleaned up", metadata: ["error": "\(error)"]) }
+            try? await Task.sleep(for: .seconds(60))
+        }
+    }
+
+    private func message(of row: OutboxMessage) async throws -> Message {
+        Message(
+            mailbox: Mailbox(address: row.mailbox, clientAddress: nil), sender: row.sender, messageID: row.messageID,
+            isUTF8: row.isUTF8, recipients: row.recipients, plan: row.plan, isFilingDue: row.filing == .due,
+            isFirstFiling: row.attempts <= 1 && row.filing == .none && !row.isDoubtful,
+            needsSubmission: row.state == .submitting, attempts: row.attempts,
+            filingAttempts: row.filingAttempts, dueSince: max(row.createdAt, row.sendAt ?? 0),
+            content: content(of: row.id, size: row.size, has8Bit: row.is8Bit))
+    }
+
+    /// The bytes of a row, from the database.
+    func content(of id: Int64, size: Int, has8Bit: Bool) -> SubmissionMessage {
+        let store = store
+        return SubmissionMessage(bytes: nil, size: size, has8Bit: has8Bit) {
+            let position = NIOLockedValueBox(0)
+            return {
+                let next = position.withLockedValue { position in
+                    defer { position += 1 }
+                    return position
+                }
+                return try await store.piece(next, of: id)
+            }
+        }
+    }
+
+    // MARK: One row
+
+    private func perform(_ job: Job) async {
+        var message = job.message
+        if message.isFilingDue { return await file(job, message, marking: nil) }
+        guard message.needsSubmission else { return await settle(job, message, nil) }
+        let pending = message.recipients.filter { $0.state == .pending }.map(\.address)
+        let envelope = Envelope(sender: message.sender, recipients: pending, hasUTF8Headers: message.isUTF8)
+        let outcome = await keeping(job.lease, isVital: true) { [message] in
+            await self.submit(message, envelope)
+        }
+        switch outcome {
+        case .delivered(let delivery):
+            message.note(accepted: delivery.accepted, rejected: delivery.rejected)
+            count("accepted")
+            await file(job, message, marking: message.recipients)
+        case .refused(let failure, let rejections):
+            message.note(accepted: [], rejected: rejections)
+            await fail(job, message, failure)
+        case .later(let later):
+            message.note(accepted: [], rejected: later.rejections)
+            await postpone(job, message, later)
+        case nil: job.answer(.queued(message.recipients))
+        }
+    }
+
+    private func submit(_ message: Message, _ envelope: Envelope) async -> Submission.Outcome? {
+        if isSubmissionServerAway {
+            return .later(Submission.Later(failure: .unavailable("Postfix"), isServerAway: true))
+        }
+        do {
+            let outcome = try await submission.send(message.content, envelope: envelope, as: message.mailbox.address)
+            if case .later(let later) = outcome, later.isServerAway {
+                isServerAway.withLockedValue { $0 = true }
+            }
+            return outcome
+        } catch { return nil }
+    }
+
+    /// Notes that the message was accepted and files it, at the same time.
+    private func file(_ job: Job, _ message: Message, marking recipients: [OutboxMessage.Recipient]?) async {
+        let (copy, isMarked) =
+            await keeping(job.lease, isVital: false) {
+                async let marked = self.mark(job.lease, recipients, patiently: false)
+                async let copy = self.copy(message)
+                return (await copy, await marked)
+            } ?? (nil, false)
+        let pending = message.recipients.contains { $0.state == .pending }
+        job.answer(pending ? .queued(message.recipients) : .sent(message.recipients, copy))
+        // What was accepted must not be sent again for want of a note: the database may be back in a moment.
+        if !isMarked, await !mark(job.lease, recipients, patiently: true) { return }
+        await settle(job, message, copy)
+    }
+
+    private func mark(
+        _ lease: OutboxStore.Lease, _ recipients: [OutboxMessage.Recipient]?, patiently: Bool
+    ) async -> Bool {
+        guard let recipients else { return true }
+        for _ in 0..<(patiently ? 240 : 1) {
+            do { return try await store.accepted(lease, recipients: recipients) } catch {
+                if patiently { try? await Task.sleep(for: .milliseconds(250)) }
+            }
+        }
+        return false
+    }
+
+    private func copy(_ message: Message) async -> Filing.Copy? {
+        let content = message.content
+        do {
+            return try await filing.file(
+                message.plan, messageID: message.messageID, of: message.mailbox, isFirst: message.isFirstFiling
+            ) {
+                if let bytes = content.bytes { return bytes }
+                var bytes: [UInt8] = []
+                bytes.reserveCapacity(content.size)
+                let next = content.pieces()
+                while let piece = try await next() { bytes += piece }
+                return bytes
+            }
+        } catch {
+            logger.warning(
+                "A sent message was not filed yet",
+                metadata: ["account": "\(message.mailbox.address)", "error": "\(error)"])
+            return nil
+        }
+    }
+
+    /// The last note on a row that was accepted: filed or not, and whether it comes back.
+    private func settle(_ job: Job, _ message: Message, _ copy: Filing.Copy?) async {
+        let isPending = message.recipients.contains { $0.state == .pending }
+        let isTooLate = Timestamp.now() - message.dueSince > Self.patience
+        do {
+            if copy != nil || isTooLate {
+                try await store.filed(
+                    job.lease, folder: copy?.folder, uid: copy?.uid,
+                    retryAt: isPending ? Self.nextTry(after: message.attempts) : nil)
+            } else {
+                try await store.filingFailed(job.lease, retryAt: Self.nextTry(after: message.filingAttempts + 1))
+            }
+        } catch { logger.notice("An outbox row is settled later", metadata: ["error": "\(error)"]) }
+    }
+
+    private func fail(_ job: Job, _ message: Message, _ failure: Failure) async {
+        count("failed")
+        let trouble = OutboxMessage.Trouble(code: failure.outboxCode, message: failure.detail)
+        if await kept({ try await self.store.failed(job.lease, recipients: message.recipients, trouble) }) {
+            logger.notice(
+                "A message failed", metadata: ["account": "\(message.mailbox.address)", "code": "\(trouble.code)"])
+        }
+        job.answer(.failed(failure))
+    }
+
+    private func postpone(_ job: Job, _ message: Message, _ later: Submission.Later) async {
+        guard Timestamp.now() - message.dueSince < Self.patience else {
+            return await fail(job, message.givenUp, later.failure)
+        }
+        count(later.isDoubtful ? "doubtful" : "postponed")
+        let retryAt = Self.nextTry(after: message.attempts)
+        let trouble = OutboxMessage.Trouble(code: later.failure.code, message: later.failure.detail)
+        _ = await kept {
+            try await self.store.postpone(
+                job.lease, recipients: message.recipients, until: retryAt, trouble,
+                isServerAway: later.isServerAway, isDoubtful: later.isDoubtful)
+        }
+        job.answer(.queued(message.recipients))
+    }
+
+    /// One change of a row; when the database is away just now, the lease runs out and the row is due again.
+    private func kept(_ change: () async throws -> Bool) async -> Bool { (try? await change()) ?? false }
+
+    /// Milliseconds since 1970: doubling from a second to a quarter of an hour, by chance a fifth more or less.
+    private static func nextTry(after attempts: Int) -> Int64 {
+        let pause = min(900_000, Int64(1000) << min(max(attempts, 1) - 1, 12))
+        return Timestamp.now() + pause * Int64.random(in: 80...120) / 100
+    }
+
+    /// Renews the lease while `body` runs; when it is lost, a vital body is cancelled.
+    private func keeping<Value: Sendable>(
+        _ lease: OutboxStore.Lease, isVital: Bool, _ body: @escaping @Sendable () async -> Value?
+    ) async -> Value? {
+        await withTaskGroup(of: Value?.self) { group in
+            group.addTask {
+                let isLost = await self.renewUntilLost(lease)
+                // Not vital: somebody else has the row by now, who will find done what `body` does.
+                if isLost, !isVital { try? await Task.sleep(for: .seconds(3600)) }
+                return nil
+            }
+            group.addTask { await body() }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+    }
+
+    /// - Returns: true when the lease is gone, false when cancelled.
+    private func renewUntilLost(_ lease: OutboxStore.Lease) async -> Bool {
+        let life = Duration.milliseconds(OutboxStore.leaseTime)
+        var end = ContinuousClock.now + life
+        while true {
+            do { try await Task.sleep(for: life / 3) } catch { return false }
+            let now = ContinuousClock.now
+            do {
+                guard try await store.renew(lease) else { return true }
+                end = now + life
+            } catch {
+                if Task.isCancelled { return false }
+                if ContinuousClock.now > end { return true }
+            }
+        }
+    }
+
+    private func count(_ outcome: String) {
+        Counter(label: "outbox_attempts_total", dimensions: [("outcome", outcome)]).increment()
+    }
+}
+
+extension Outbox.Message {
+    /// - Parameter rejected: Refusals that may pass leave their recipients pending.
+    fileprivate mutating func note(accepted: [String], rejected: [Delivery.Rejection]) {
+        let accepted = Set(accepted)
+        let rejections = Dictionary(rejected.map { ($0.recipient, $0.reply) }) { first, _ in first }
+        for index in recipients.indices where recipients[index].state == .pending {
+            let address = recipients[index].address
+            if accepted.contains(address) {
+                recipients[index] = OutboxMessage.Recipient(address, state: .accepted)
+            } else if let reply = rejections[address] {
+                recipients[index].state = reply.isTransient ? .pending : .rejected
+                recipients[index].code = reply.statusText
+                recipients[index].message = reply.text
+            }
+        }
+    }
+
+    /// With every recipient that was still waited for refused.
+    fileprivate var givenUp: Self {
+        var copy = self
+        for index in copy.recipients.indices where copy.recipients[index].state == .pending {
+            copy.recipients[index].state = .rejected
+            if copy.recipients[index].code == nil { copy.recipients[index].code = "4.4.7" }
+            if copy.recipients[index].message == nil { copy.recipients[index].message = "tried for two days" }
+        }
+        return copy
+    }
+}
+
+extension Failure {
+    /// The word an outbox row keeps of it: of a refused field the field's own.
+    var outboxCode: String { kind == .invalid ? fields.first?.code ?? code : code }
+}

@@ -1,0 +1,96 @@
+import MariaDB
+import MailModel
+
+/// Files that were uploaded to be attached; they are gone once they have been, or after a day.
+///
+/// Every method takes the mailbox that the file belongs to.
+public struct UploadStore: Sendable {
+    let database: Database
+
+    /// How long a file is kept: milliseconds.
+    public static let lifetime: Int64 = 24 * 3600 * 1000
+
+    /// A file that is whole.
+    public struct Upload: Sendable, Equatable {
+        public let id: Int64
+        public let filename: String
+        public let contentType: String
+        /// Bytes.
+        public let size: Int64
+        /// Milliseconds since 1970, as below.
+        public let createdAt: Int64
+        public let expiresAt: Int64
+    }
+
+    /// Begins a file, which nobody sees until it is whole.
+    ///
+    /// - Returns: Its id.
+    /// - Throws: `Failure` `too_many_uploads` when the mailbox keeps as many as it may.
+    public func begin(mailbox: String, filename: String, contentType: String, atMost limit: Int) async throws -> Int64 {
+        let now = Timestamp.now()
+        let kept = try await database.query(
+            "SELECT COUNT(*) AS n FROM uploads WHERE mailbox = \(mailbox) AND expires_at > \(now)"
+        ).first?.int("n")
+        guard kept ?? 0 < limit else {
+            throw Failure.conflict(
+                "too_many_uploads", "The mailbox keeps \(limit) uploads already; send or delete some.")
+        }
+        return try await database.execute(
+            """
+            INSERT INTO uploads (mailbox, filename, content_type, created_at, expires_at)
+            VALUES (\(mailbox), \(filename), \(contentType), \(now), \(now + Self.lifetime))
+            """
+        ).lastInsertID
+    }
+
+    /// Adds the next piece.
+    public func append(_ bytes: [UInt8], position: Int, to id: Int64) async throws {
+        try await database.execute(
+            "INSERT INTO upload_chunks (upload_id, position, bytes) VALUES (\(id), \(position), \(bytes))")
+    }
+
+    /// The file is whole now.
+    public func finish(_ id: Int64, size: Int64, mailbox: String) async throws -> Upload {
+        try await database.execute(
+            "UPDATE uploads SET size = \(size) WHERE id = \(id) AND mailbox = \(mailbox) AND size IS NULL")
+        return try await find(id, mailbox: mailbox)
+    }
+
+    /// - Throws: `Failure.notFound` also for another mailbox's, and for one that has expired.
+    public func find(_ id: Int64, mailbox: String) async throws -> Upload {
+        let rows = try await database.query(
+            """
+            SELECT id, filename, content_type, size, created_at, expires_at FROM uploads
+            WHERE id = \(id) AND mailbox = \(mailbox) AND size IS NOT NULL AND expires_at > \(Timestamp.now())
+            """)
+        guard let row = rows.first else { throw Failure.notFound("This upload") }
+        return Upload(
+            id: id, filename: try row.string("filename"), contentType: try row.string("content_type"),
+            size: try row.int64("size"), createdAt: try row.int64("created_at"),
+            expiresAt: try row.int64("expires_at"))
+    }
+
+    /// A piece of the file; nil after the last.
+    public func piece(_ position: Int, of id: Int64) async throws -> [UInt8]? {
+        try await database.query(
+            "SELECT bytes FROM upload_chunks WHERE upload_id = \(id) AND position = \(position)"
+        ).first?.bytes("bytes")
+    }
+
+    /// - Throws: `Failure.notFound` also for another mailbox's.
+    public func delete(_ id: Int64, mailbox: String) async throws {
+        let outcome = try await database.execute("DELETE FROM uploads WHERE id = \(id) AND mailbox = \(mailbox)")
+        guard outcome.affectedRows == 1 else { throw Failure.notFound("This upload") }
+    }
+
+    /// The files were attached. It may come more than once.
+    public func consume(_ ids: [Int64], mailbox: String) async throws {
+        guard !ids.isEmpty else { return }
+        try await database.execute("DELETE FROM uploads WHERE id IN (\(list: ids)) AND mailbox = \(mailbox)")
+    }
+
+    /// Deletes what has expired.
+    public func removeExpired() async throws {
+        try await database.execute("DELETE FROM uploads WHERE expires_at <= \(Timestamp.now()) LIMIT 20")
+    }
+}
