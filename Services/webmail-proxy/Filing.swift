@@ -92,7 +92,10 @@ extension MailSession {
             _ = try await select(folder, uidValidity: original.uidValidity)
             let flag = MessageFlag(rawValue: original.flag)
             _ = try await connection.run(.uidStore(SequenceSet(uid), .add([flag]), silent: true))
-        } catch let failure as Failure where failure.kind == .notFound || failure.kind == .conflict {}
+        } catch let failure as Failure where failure.kind == .notFound || failure.kind == .conflict {
+        } catch IMAPError.no {
+            // A folder that may be read only.
+        }
     }
 
     /// Removes a message for good; one that has gone already is no error.

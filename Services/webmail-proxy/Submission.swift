@@ -85,11 +85,22 @@ struct Submission: Sendable {
     private func transfer(
         _ message: SubmissionMessage, _ envelope: Envelope, on session: SubmissionSession
     ) async throws(SMTPError) -> Delivery {
-        defer { sessions.giveBack(session) }
-        if let bytes = message.bytes { return try await session.connection.send(envelope, message: bytes) }
-        let pieces = message.pieces()
-        return try await session.connection.send(
-            envelope, size: message.size, has8Bit: message.has8Bit, piece: { try await pieces() })
+        let delivery: Delivery
+        do {
+            if let bytes = message.bytes {
+                delivery = try await session.connection.send(envelope, message: bytes)
+            } else {
+                let pieces = message.pieces()
+                delivery = try await session.connection.send(
+                    envelope, size: message.size, has8Bit: message.has8Bit, piece: { try await pieces() })
+            }
+        } catch {
+            session.connection.close()
+            throw error
+        }
+        // Servers slow down a session that makes errors.
+        if delivery.rejected.isEmpty { sessions.giveBack(session) } else { session.connection.close() }
+        return delivery
     }
 
     private func outcome(_ error: SMTPError, _ envelope: Envelope, _ account: String) -> Outcome {
