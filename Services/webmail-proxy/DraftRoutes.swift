@@ -108,9 +108,11 @@ extension MailSession {
         let (folder, appended) = try await append(message, to: .drafts, flags: [.draft, .seen])
         guard let appended else { return SavedDraft(folder: folder.name, uid: nil, uidValidity: nil, id: nil) }
         _ = try await select(folder)
-        let (_, fetched) = try await connection.pipeline(
-            .noop, .uidFetch(SequenceSet(appended.uid), [.uid, .guid]))
-        let guid = fetched.messages.first { $0.uid == appended.uid }?.guid
+        let guid = try await found {
+            let (_, fetched) = try await connection.pipeline(
+                .noop, .uidFetch(SequenceSet(appended.uid), [.uid, .guid]))
+            return fetched.messages.first { $0.uid == appended.uid }?.guid
+        }
         return SavedDraft(
             folder: folder.name, uid: appended.uid, uidValidity: appended.uidValidity,
             id: guid ?? "\(appended.uidValidity)-\(appended.uid)")
@@ -119,7 +121,10 @@ extension MailSession {
     /// - Throws: `Failure` `notFound`, `conflict` `uid_validity_changed`.
     fileprivate func checkDraft(_ place: DraftPlace, in drafts: MailboxName) async throws {
         _ = try await select(drafts, uidValidity: place.uidValidity)
-        let (_, found) = try await connection.pipeline(.noop, .uidFetch(SequenceSet(place.uid), [.uid]))
-        guard found.messages.contains(where: { $0.uid == place.uid }) else { throw Failure.notFound("This draft") }
+        let draft = try await found {
+            let (_, fetched) = try await connection.pipeline(.noop, .uidFetch(SequenceSet(place.uid), [.uid]))
+            return fetched.messages.first { $0.uid == place.uid }
+        }
+        guard draft != nil else { throw Failure.notFound("This draft") }
     }
 }

@@ -78,8 +78,10 @@ extension MailSession {
     /// The newest message of a folder with that id.
     func uid(ofMessageID id: String, in folder: MailboxName) async throws -> UInt32? {
         do { _ = try await select(folder) } catch let failure as Failure where failure.kind == .notFound { return nil }
-        let (_, found) = try await connection.pipeline(.noop, .uidSearch(.header("Message-ID", "<\(id)>")))
-        return found.matches.ranges.last?.upperBound
+        return try await found {
+            let (_, found) = try await connection.pipeline(.noop, .uidSearch(.header("Message-ID", "<\(id)>")))
+            return found.matches.ranges.last?.upperBound
+        }
     }
 
     /// Flags what was answered or forwarded; what has gone needs none.
@@ -91,7 +93,12 @@ extension MailSession {
         do {
             _ = try await select(folder, uidValidity: original.uidValidity)
             let flag = MessageFlag(rawValue: original.flag)
-            _ = try await connection.run(.uidStore(SequenceSet(uid), .add([flag]), silent: true))
+            _ = try await found {
+                let (_, stored, fetched) = try await connection.pipeline(
+                    .noop, .uidStore(SequenceSet(uid), .add([flag]), silent: true),
+                    .uidFetch(SequenceSet(uid), [.uid]))
+                return (stored.messages + fetched.messages).first { $0.uid == uid }
+            }
         } catch let failure as Failure where failure.kind == .notFound || failure.kind == .conflict {
         } catch IMAPError.no {
             // A folder that may be read only.
@@ -101,7 +108,11 @@ extension MailSession {
     /// Removes a message for good; one that has gone already is no error.
     func expunge(_ uid: UInt32, in folder: MailboxName, uidValidity: UInt32?) async throws {
         _ = try await select(folder, uidValidity: uidValidity)
-        _ = try await connection.pipeline(
-            .uidStore(SequenceSet(uid), .add([.deleted]), silent: true), .uidExpunge(SequenceSet(uid)))
+        _ = try await found {
+            let (_, stored, fetched, _) = try await connection.pipeline(
+                .noop, .uidStore(SequenceSet(uid), .add([.deleted]), silent: true),
+                .uidFetch(SequenceSet(uid), [.uid]), .uidExpunge(SequenceSet(uid)))
+            return (stored.messages + fetched.messages).first { $0.uid == uid }
+        }
     }
 }
