@@ -111,14 +111,15 @@ struct Submission: Sendable {
         switch error {
         case .timeout(.message), .closed(.message): return .later(Later(failure: failure, isDoubtful: true))
         case .unreachable, .timeout, .closed, .tls: return .later(Later(failure: failure, isServerAway: true))
-        case .busy, .authenticationUnavailable, .messageUnavailable, .protocolViolation:
+        // A login is refused although the mailbox is active: who checks it lost the database for a moment.
+        case .busy, .authenticationUnavailable, .authenticationFailed, .messageUnavailable, .protocolViolation:
             return .later(Later(failure: failure))
         case .refused(_, let reply, let recipients):
             let isTransient =
                 recipients.isEmpty ? reply.isTransient : recipients.contains { $0.reply.isTransient }
             return isTransient
                 ? .later(Later(failure: failure, rejections: recipients)) : .refused(failure, recipients)
-        case .authenticationFailed, .mechanismUnavailable, .startTLSUnavailable, .tooLarge, .utf8Unavailable,
+        case .mechanismUnavailable, .startTLSUnavailable, .tooLarge, .utf8Unavailable,
             .invalidArgument:
             return .refused(failure, [])
         }
