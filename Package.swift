@@ -144,7 +144,10 @@ let package = Package(
         service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
         service(
             "webmail-proxy", "WebmailProxy",
-            ["IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, crypto, nioHTTP1, nioLocks, nioPosix, nioSSL, metrics]),
+            [
+                "IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, crypto, nioHTTP1, nioLocks, nioPosix, nioSSL,
+                metrics,
+            ]),
         service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "EventBus", "Redis", "WebSockets", nioLocks, nioSSL]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
