@@ -11,7 +11,9 @@ struct Recipient: Decodable, Sendable, Equatable {
 
     init(from decoder: any Decoder) throws {
         if let text = try? decoder.singleValueContainer().decode(String.self) {
-            let parsed = MIMEHeader.addresses(Array(text.utf8))
+            // What a parser would pass over must not be passed over in silence.
+            let isOneLine = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+            let parsed = isOneLine ? MIMEHeader.addresses(Array(text.utf8)) : []
             self.name = parsed.count == 1 ? parsed[0].name : ""
             self.text = parsed.count == 1 ? parsed[0].address : text
         } else {

@@ -71,20 +71,15 @@ extension ContactStore.Book {
     /// - Returns: Their ids, in order.
     func insert(_ drafts: [Contact.Draft], in tx: Transaction) throws -> [Int64] {
         let now = Timestamp.now()
-        var ids: [Int64] = []
-        for batch in drafts.batches(of: Self.batch) {
-            let rows = batch.map { draft -> SQL in
-                """
-                (\(account), \(draft.name), \(draft.phones.joined(separator: "\n")), \(draft.organisation),
-                 \(draft.note), \(now), \(now))
-                """
-            }
-            ids += try tx.query(
+        // One statement each, since only then is it certain which id an entry has.
+        let ids = try drafts.map { draft in
+            try tx.execute(
                 """
                 INSERT INTO contacts (account_id, name, phones, organisation, note, created_at, updated_at)
-                VALUES \(rows.joined(separator: ", ")) RETURNING id
+                VALUES (\(account), \(draft.name), \(draft.phones.joined(separator: "\n")), \(draft.organisation),
+                        \(draft.note), \(now), \(now))
                 """
-            ).map { try $0.int64("id") }
+            ).lastInsertID
         }
         let addresses = zip(drafts, ids).flatMap { draft, id in
             draft.emails.enumerated().map { (address: $1.description, contact: id, position: $0) }

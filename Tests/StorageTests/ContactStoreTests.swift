@@ -237,7 +237,8 @@ import Testing
 
     @Test func ownAddressesAreKnown() async throws {
         _ = try await database.aliases.create(
-            domainID: ann.domainID, source: "sales", destination: [try EmailAddress(ann.email)], scope: .everything, by: .command)
+            domainID: ann.domainID, source: "sales", destination: [try EmailAddress(ann.email)], scope: .everything,
+            by: .command)
         let domain = ann.email.split(separator: "@")[1]
         #expect(try await contacts.ownAddresses(of: ann.email) == [ann.email, "sales@\(domain)"])
     }

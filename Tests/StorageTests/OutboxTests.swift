@@ -35,7 +35,8 @@ import Testing
             scope: .everything, by: .command
         ).email
         _ = try await database.aliases.create(
-            domainID: domain.id, source: "sales", destination: [try EmailAddress(mailbox)], scope: .everything, by: .command)
+            domainID: domain.id, source: "sales", destination: [try EmailAddress(mailbox)], scope: .everything,
+            by: .command)
         alias = "sales@\(host)"
     }
 
