@@ -133,16 +133,23 @@ final class RouteTable: Sendable {
         routes.withLockedValue { $0.append(Route(path: path, method: method)) }
     }
 
-    /// The methods of the routes that match a path.
+    /// The methods of the path that the router takes for one: where a word and a capture both match, the word.
     func methods(for path: String) -> [HTTPRequest.Method] {
         let segments = path.split(separator: "/")
-        var methods = all.filter { $0.path.matches(segments) }.map(\.method)
+        let matching = all.filter { $0.path.matches(segments) }
+        let words = matching.map(\.path.words).max { $0.lexicographicallyPrecedes($1) }
+        var methods = matching.filter { $0.path.words == words }.map(\.method)
         if methods.contains(.get), !methods.contains(.head) { methods.append(.head) }
         return methods
     }
 }
 
 extension RouterPath {
+    /// For each component whether it is a word (1), or matches any (0).
+    fileprivate var words: [Int] {
+        components.map { "{:*".contains($0.description.first ?? "*") ? 0 : 1 }
+    }
+
     fileprivate func matches(_ segments: [Substring]) -> Bool {
         for (index, component) in components.enumerated() {
             if component == .recursiveWildcard { return true }

@@ -54,7 +54,11 @@ public struct DomainStore: Sendable {
     ) async throws -> Page<Domain> {
         var condition = SQL.domainVisible(to: scope)
         if let customerID { condition = condition + " AND d.customer_id = \(customerID)" }
-        if let search { condition = condition + " AND LOCATE(\(search.lowercased()), d.domain) > 0" }
+        if let search {
+            // Names are kept as A-labels, in a column of ASCII.
+            let wanted = search.utf8.allSatisfy { $0 < 0x80 } ? search : (try? DomainName(search))?.description
+            condition = condition + (wanted.map { " AND LOCATE(\($0.lowercased()), d.domain) > 0" } ?? " AND FALSE")
+        }
         let domains = try await list(where: condition + " ORDER BY d.domain" + SQL.page(page))
         let total = try await database.query("SELECT COUNT(*) AS n FROM domains d WHERE \(condition)").first?.int("n")
         return Page(items: domains, request: page, total: total ?? 0)
