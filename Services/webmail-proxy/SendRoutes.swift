@@ -16,6 +16,8 @@ struct SendRoutes: Sendable {
     let outbox: Outbox
     let attachments: Attachments
     let signatures: SignatureText
+    /// Told whom a message goes to, for the address book.
+    let harvest: ContactHarvest
     /// Bytes.
     let maximumBody: Int
 
@@ -43,6 +45,7 @@ struct SendRoutes: Sendable {
             recipients: recipients, plan: plan, sendAt: time, uploads: found.compactMap(\.uploadID))
         let (lease, content) = try await OutboxWriter(outbox: outbox, attachments: attachments)
             .put(composed, entry, of: mailbox, claim: context.idempotency)
+        harvest.wroteTo(mailbox.address, message.to + message.cc + message.bcc, at: message.date)
         guard time == nil else { return SendAnswer(lease.id, entry, .queued([])).response }
         let job = Outbox.Message(
             mailbox: mailbox, sender: entry.sender, messageID: entry.messageID, isUTF8: entry.isUTF8,

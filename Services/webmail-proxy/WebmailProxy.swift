@@ -54,7 +54,7 @@ import Storage
                     let signature = try await database.signatures.find(id, mailbox: mailbox.address)
                     return SignatureText.Signature(html: signature.html, plain: signature.plain)
                 },
-                maximumBody: settings.maximumMessageBody),
+                harvest: harvest, maximumBody: settings.maximumMessageBody),
             outbox: OutboxRoutes(access: access, store: database.outbox),
             drafts: DraftRoutes(
                 access: access, sessions: sessions, attachments: attachments,
