@@ -21,7 +21,6 @@ final class TLSSocket {
         try flush()
     }
 
-
     func send(_ text: String) throws {
         channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
         try flush()
