@@ -107,7 +107,7 @@ extension FaultTests {
         try await eventually(within: .seconds(5), "it is sent") {
             try await alice.outbox(try #require(answer["id"].int))["state"] == "sent"
         }
-        #expect(ContinuousClock.now - back < .seconds(2))
+        #expect(ContinuousClock.now - back < .seconds(4))
         _ = try await bob.arrival(of: "Waiting")
         #expect(try await bob.subjects().sorted() == ["Before", "Waiting"])
     }
