@@ -24,7 +24,8 @@ import TestSupport
         let product = try Product(TestStack.load())
         try product.prepare()
         var results: [Result] = []
-        for part in parts where wanted.isEmpty || wanted.contains(part.name) {
+        // The Dovecot of `logins` answers its first pair of logins and no more, so it is measured only when asked for.
+        for part in parts where wanted.isEmpty ? part.name != "logins" : wanted.contains(part.name) {
             FileHandle.standardError.write(Data("measuring \(part.name) …\n".utf8))
             results += try await part.rows(product)
         }
