@@ -26,14 +26,7 @@ extension Response {
     /// What was read, with an entity tag made of the answer itself, or 304.
     static func json(_ value: some Encodable, for request: Request) throws -> Response {
         let bytes = try JSONResponses.bytes(value)
-        return .json({ bytes }, entityTag: "\"\(String(bytes.fingerprint, radix: 16))\"", for: request)
-    }
-}
-
-extension [UInt8] {
-    /// FNV-1a, 64 bits: the same on every replica.
-    fileprivate var fingerprint: UInt64 {
-        reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return .json({ bytes }, entityTag: EntityTag.of(bytes), for: request)
     }
 }
 
