@@ -25,7 +25,9 @@ import Testing
     }
 
     private func expectClosed(token: String, sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        #expect(try await platform.introspect(token).json == ["active": false], sourceLocation: sourceLocation)
+        try await eventually(within: .seconds(1), "the token is inactive", sourceLocation: sourceLocation) {
+            try await platform.introspect(token).json == ["active": false]
+        }
         for proof in [Mailbox.Proof.xoauth2(token), .password(alice.password)] {
             #expect(try await alice.canLogInToIMAP(proof) == false, sourceLocation: sourceLocation)
             let submission = try await alice.submit(proof, to: alice.email)
