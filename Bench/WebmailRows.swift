@@ -7,7 +7,7 @@ struct WebmailRows {
     /// How many messages the folder holds.
     let messages: Int
 
-    static let items = "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE X-GUID PREVIEW (LAZY))"
+    static let items = "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE X-GUID PREVIEW)"
     private static let perPage = 50
 
     func run() throws -> [Result] {

@@ -3,7 +3,6 @@ import HTTPTypes
 import Hummingbird
 import MailModel
 import NIOCore
-import NIOHTTP1
 import Platform
 import Storage
 
@@ -13,24 +12,22 @@ struct IntrospectionRoutes: Sendable {
     let introspector: Introspector
     let credential: BasicCredential
 
-    private static let path = "/api/v1/auth/token/introspect"
+    private static let path: StaticString = "/api/v1/auth/token/introspect"
 
     func add(to service: ServiceAssembly) {
-        service.router.unlogged().post(RouterPath(Self.path), use: introspect)
-        service.answerPromptly(PromptRoute(Self.path) { known($0) })
+        service.router.unlogged().post(RouterPath(Self.path.description), use: introspect)
+        service.answerPromptly(
+            PromptRoute(
+                Self.path, headers: ["authorization", "x-service-token", "x-dovecot-auth-service"], answer: known))
     }
 
     /// What Dovecot asks again: answered from memory, or not here.
-    private func known(_ request: PromptRequest) -> ByteBuffer? {
-        guard credential.matches(authorization: request.headers.first(name: "authorization")),
-            request.headers.first(name: "x-service-token") == nil,
-            let token = request.formField("token"), !token.isEmpty
+    @Sendable private func known(_ request: PromptRequest) -> ByteBuffer? {
+        guard let authorization = request.header("authorization"), credential.matches(usual: authorization),
+            request.header("x-service-token") == nil, let token = request.formField("token"), !token.isEmpty
         else { return nil }
-        return introspector.known(
-            token,
-            at: .init(
-                service: request.headers.first(name: "x-dovecot-auth-service"),
-                remote: request.headers.first(name: "x-dovecot-auth-remote")))
+        let service = request.header("x-dovecot-auth-service").map { String(decoding: $0, as: UTF8.self) }
+        return introspector.known(token, at: .init(service: service, remote: nil))
     }
 
     @Sendable private func introspect(_ request: Request, _ context: ServiceContext) async throws -> Response {

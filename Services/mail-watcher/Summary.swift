@@ -15,7 +15,7 @@ enum Summary {
         let senders = (envelope?.from ?? []) + (envelope?.sender ?? [])
         let sender = senders.first { $0.address != nil }
         let arrived = (message.internalDate?.secondsSince1970).map { $0 * 1000 } ?? Timestamp.now()
-        let date = envelope?.date.flatMap { MIMEHeader.date(Array($0.utf8)) } ?? arrived
+        let date = envelope?.date.flatMap(MIMEHeader.date) ?? arrived
         return MessageSummary(
             uid: uid, fromAddr: sender?.address ?? "", fromName: sender?.name.map(decoded) ?? "",
             subject: envelope?.subject.map(decoded) ?? "", date: Timestamp.rfc3339(milliseconds: date),

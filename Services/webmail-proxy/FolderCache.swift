@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 ///
 /// Nothing is answered from here alone: whoever finds a page asks the server in the same round trip what has changed in
 /// the folder since (RFC 7162 §3.1.4.1), so other clients, other replicas and the caller's own writes are never missed.
-/// What is kept with a message by its uid (its parts) never changes (RFC 9051 §2.3.1.1).
+/// What is kept with a message by its uid (its parts, its text) never changes (RFC 9051 §2.3.1.1).
 ///
 /// Two generations, each bounded in bytes: what was used lately stays.
 final class FolderCache: Sendable {
@@ -19,11 +19,16 @@ final class FolderCache: Sendable {
     private enum Key: Hashable {
         case page(Folder, PageKey)
         case parts(Folder, uid: UInt32)
+        /// With the tag of its links.
+        case rendering(Folder, uid: UInt32, String)
     }
 
     private enum Value {
         case page(MessagePage)
+        /// Told, and not looked into yet.
+        case structure(BodyStructure)
         case parts(MessageParts)
+        case rendering(Rendering)
     }
 
     private struct Generations {
@@ -69,8 +74,9 @@ final class FolderCache: Sendable {
         generations.withLockedValue { generations in
             generations.insert(.page(page), page.footprint, for: .page(folder, key), limit: limit)
             for item in page.items {
+                guard let structure = item.structure else { continue }
                 generations.insert(
-                    .parts(item.parts), item.parts.footprint, for: .parts(folder, uid: item.uid), limit: limit)
+                    .structure(structure), structure.footprint, for: .parts(folder, uid: item.uid), limit: limit)
             }
         }
     }
@@ -87,13 +93,28 @@ final class FolderCache: Sendable {
 
     /// What a message is made of, if a page has shown it.
     func parts(of uid: UInt32, in folder: Folder) -> MessageParts? {
-        guard case .parts(let parts)? = find(.parts(folder, uid: uid)) else { return nil }
-        return parts
+        switch find(.parts(folder, uid: uid)) {
+        case .parts(let parts): parts
+        case .structure(let structure): MessageParts(structure)
+        case .page, .rendering, nil: nil
+        }
     }
 
-    func keep(_ parts: MessageParts, of uid: UInt32, in folder: Folder) {
+    /// The texts of a message as they were shown.
+    ///
+    /// - Parameter tag: Of the links in them.
+    func rendering(of uid: UInt32, _ tag: String, in folder: Folder) -> Rendering? {
+        guard case .rendering(let rendering)? = find(.rendering(folder, uid: uid, tag)) else { return nil }
+        return rendering
+    }
+
+    /// Keeps what an opened message is made of.
+    func keep(_ parts: MessageParts, _ rendering: Rendering, _ tag: String, of uid: UInt32, in folder: Folder) {
         generations.withLockedValue {
             $0.insert(.parts(parts), parts.footprint, for: .parts(folder, uid: uid), limit: limit)
+            // One message is not worth all the others.
+            guard rendering.footprint <= limit / 16 else { return }
+            $0.insert(.rendering(rendering), rendering.footprint, for: .rendering(folder, uid: uid, tag), limit: limit)
         }
     }
 
@@ -105,7 +126,17 @@ extension MessagePage {
     fileprivate var footprint: Int { 512 + items.reduce(0) { $0 + 160 + $1.json.count } }
 }
 
+extension BodyStructure {
+    /// What it takes in memory, about: bytes. Beside a page it is shared with it.
+    fileprivate var footprint: Int { children.reduce(256) { $0 + $1.footprint } }
+}
+
+extension Rendering {
+    /// What it takes in memory, about: bytes.
+    fileprivate var footprint: Int { 512 + html.utf8.count + (plain?.utf8.count ?? 0) }
+}
+
 extension MessageParts {
-    /// What it takes in memory, about: bytes. Beside a page the parts are shared with it.
+    /// What it takes in memory, about: bytes.
     fileprivate var footprint: Int { 256 + texts.count * 512 + attachments.count * 256 }
 }

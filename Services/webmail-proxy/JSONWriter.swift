@@ -72,6 +72,17 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "\""))
     }
 
+    /// One string of several.
+    mutating func value(_ one: String, _ separator: StaticString, _ other: String) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        var (one, other) = (one, other)
+        one.withUTF8 { appendEscaped($0) }
+        bytes.append(contentsOf: UnsafeBufferPointer(start: separator.utf8Start, count: separator.utf8CodeUnitCount))
+        other.withUTF8 { appendEscaped($0) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
     mutating func field(_ name: StaticString, _ text: String?) {
         key(name)
         value(text)

@@ -5,33 +5,30 @@ import MailModel
 struct ListedMessage: Sendable {
     let uid: UInt32
     var flags: [MessageFlag]
-    /// For when the message is opened.
-    let parts: MessageParts
+    /// For when the message is opened; nil where the server does not tell.
+    let structure: BodyStructure?
     /// The object's members before the flags, and after them from `tail` on.
     let json: [UInt8]
     private let tail: Int
     /// The thread that it stands for.
-    private var thread: ListedThread?
-
-    init(_ item: MessageItem, parts: MessageParts) {
-        uid = item.uid
-        flags = item.flags
-        self.parts = parts
-        var head = JSONWriter(capacity: 1024)
-        head.members { item.writeHead(to: &$0) }
-        let end = head.bytes.count
-        head.members { item.writeTail(to: &$0) }
-        json = head.bytes
-        tail = end
-    }
+    private let thread: ListedThread?
 
     /// - Returns: nil when the response lacks what a message must have: it is news of another.
     init?(_ message: FetchedMessage, uidValidity: UInt32, thread: ListedThread? = nil) {
-        let parts = message.structure.map { MessageParts($0) } ?? .none
-        guard var item = MessageItem(message, parts: parts, uidValidity: uidValidity) else { return nil }
+        structure = message.structure
+        guard
+            var item = MessageItem(
+                message, hasAttachments: structure?.hasAttachments ?? false, uidValidity: uidValidity)
+        else { return nil }
         item.threadID = thread?.id
-        self.init(item, parts: parts)
         self.thread = thread
+        uid = item.uid
+        flags = item.flags
+        var json = JSONWriter(capacity: 1024)
+        json.members { item.writeHead(to: &$0) }
+        tail = json.bytes.count
+        json.members { item.writeTail(to: &$0) }
+        self.json = json.bytes
     }
 
     func write(to json: inout JSONWriter) {

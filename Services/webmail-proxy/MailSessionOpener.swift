@@ -3,6 +3,8 @@ import IMAP
 import Logging
 import MailModel
 import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
 
 /// Begins IMAP sessions: connects, and logs in with a mail token of the mailbox, as any mail client would.
 ///
@@ -61,7 +63,10 @@ final class MailSessionOpener: Sendable {
         let startedAt = Timestamp.now()
         let token = try await tokens.token(for: mailbox.address)
         do {
-            let connection = try await IMAPConnection.connect(configuration, logger: logger)
+            // On the event loop of the call, where there is one: between the two of them no thread has to be waked.
+            let group: any EventLoopGroup =
+                MultiThreadedEventLoopGroup.currentEventLoop ?? .singletonMultiThreadedEventLoopGroup
+            let connection = try await IMAPConnection.connect(configuration, on: group, logger: logger)
             do {
                 let mechanism = SASLMechanism.xoauth2(user: mailbox.address, token: token)
                 // Dovecot delays logins by address: it has to know the person's, not ours.

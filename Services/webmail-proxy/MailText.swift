@@ -10,18 +10,27 @@ enum MailText {
     static func decode(_ whole: String?) -> String {
         guard let whole else { return "" }
         let raw = whole.utf8.count > longest ? String(decoding: whole.utf8.prefix(longest), as: UTF8.self) : whole
-        var previous: UInt8 = 0
-        for byte in raw.utf8 {
-            // An encoded word begins with `=?`; a line fold or other control character has to go as well.
-            // C1 controls are Windows-1252 that was read as ISO 8859-1 for want of anything better.
-            if byte < 0x20 || (byte == UInt8(ascii: "?") && previous == UInt8(ascii: "="))
-                || (previous == 0xc2 && (0x80...0x9f).contains(byte))
-            {
-                return MIMEHeader.decode(bytes(of: raw))
+        return isPlain(raw) ? raw : MIMEHeader.decode(bytes(of: raw))
+    }
+
+    /// Whether a text says what it says: there is nothing in it to decode, and it is not too long.
+    static func isPlain(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            guard bytes.count <= longest else { return false }
+            var previous: UInt8 = 0
+            for byte in bytes {
+                // An encoded word begins with `=?`; a line fold or other control character has to go as well.
+                // C1 controls are Windows-1252 that was read as ISO 8859-1 for want of anything better.
+                if byte < 0x20 || (byte == UInt8(ascii: "?") && previous == UInt8(ascii: "="))
+                    || (previous == 0xc2 && (0x80...0x9f).contains(byte))
+                {
+                    return false
+                }
+                previous = byte
             }
-            previous = byte
+            return true
         }
-        return raw
     }
 
     /// A folded value in one line.

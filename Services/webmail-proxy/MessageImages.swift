@@ -1,4 +1,6 @@
 import HTMLSanitizer
+import IMAP
+import MIME
 import MailModel
 
 /// How the images of one message are to be shown.
@@ -14,6 +16,9 @@ struct MessageImages: Sendable {
         self.showsRemote = showsRemote
         expiry = ImageLinks.expiry()
     }
+
+    /// Differs where the same message is shown with other links.
+    var tag: String { "-" + (showsRemote ? "r" : "") + String(expiry / 3600, radix: 36) }
 
     fileprivate var remote: HTMLSanitizer.RemoteImages {
         showsRemote ? .rewritten { [links, expiry] in links.link(to: $0, expiry: expiry) } : .blocked
@@ -34,22 +39,31 @@ struct MessageImages: Sendable {
     }
 }
 
-/// The texts of a message as one safe fragment of HTML.
+/// The texts of a message as they are shown.
 struct Rendering: Sendable {
+    /// One fragment, safe to stand in a page; made from the plain text where the message has no HTML.
     private(set) var html = ""
+    let plain: String?
+    /// How many references to images on other hosts were left out.
     private(set) var remoteImagesBlocked = 0
+    /// By content id.
     private(set) var inlineImages: Set<String> = []
-    let imagesTag: String
+    /// Of the links in `html`.
+    let tag: String
 
     /// Each text in turn; of those that say the same, the HTML.
+    ///
+    /// - Parameter bodies: Responses that hold the texts.
     init(
-        _ texts: [OpenedMessage.Text], attachments: [MessageParts.Attachment], at place: OpenedMessage.Place,
-        images: MessageImages
+        _ parts: MessageParts, in bodies: [FetchedMessage], at place: OpenedMessage.Place, images: MessageImages
     ) {
-        self.init(images)
-        let inline = images.inline(attachments, at: place)
-        for (index, entry) in texts.enumerated() where !entry.part.isAlternativeToHTML {
-            add(entry.text, isHTML: entry.part.isHTML, index, at: place, images) { [links = images.links] id in
+        let texts = parts.texts.filter { $0.limit > 0 }.map { ($0, Self.text($0, in: bodies)) }
+        let plains = texts.filter { !$0.0.isHTML }.map(\.1)
+        plain = plains.isEmpty ? nil : plains.joined(separator: "\n")
+        tag = images.tag
+        let inline = images.inline(parts.attachments, at: place)
+        for (index, (part, text)) in texts.enumerated() where !part.isAlternativeToHTML {
+            add(text, isHTML: part.isHTML, index, at: place, images) { [links = images.links] id in
                 inline[id].map { links.link(to: $0.url, expiry: images.expiry) }
             }
         }
@@ -57,12 +71,23 @@ struct Rendering: Sendable {
     }
 
     init(plain: String?, html: String?, at place: OpenedMessage.Place, images: MessageImages) {
-        self.init(images)
+        self.plain = plain
+        tag = images.tag
         add(html ?? plain ?? "", isHTML: html != nil, 0, at: place, images) { _ in nil }
     }
 
-    private init(_ images: MessageImages) {
-        imagesTag = "-" + (images.showsRemote ? "r" : "") + String(images.expiry / 3600, radix: 36)
+    private static let longestPreviewed = 16_384
+
+    /// For a message of which the server has none.
+    var preview: String {
+        HTMLSanitizer.preview(
+            plain ?? HTMLSanitizer.htmlToText(String(decoding: html.utf8.prefix(Self.longestPreviewed), as: UTF8.self)))
+    }
+
+    private static func text(_ part: MessageParts.Text, in bodies: [FetchedMessage]) -> String {
+        MIMEBody.text(
+            bodies.lazy.compactMap { $0.bytes(of: .part(part.section)) }.first ?? [],
+            transferEncoding: part.structure.encoding, parameters: MailText.parameters(part.structure.parameters))
     }
 
     private mutating func add(

@@ -3,7 +3,7 @@ import MIME
 import MailModel
 
 /// A message as a list shows it.
-struct MessageItem: Sendable, Equatable {
+struct MessageItem: Sendable {
     /// What a FETCH must bring for one.
     static let fetchItems: [FetchItem] = [
         .uid, .flags, .internalDate, .size, .envelope, .bodyStructure, .guid, .preview(),
@@ -12,40 +12,28 @@ struct MessageItem: Sendable, Equatable {
     let uid: UInt32
     /// Survives a move: Dovecot's GUID; where a server has none, the message's place in its folder.
     let id: String
-    /// With angle brackets.
-    let messageID: String?
     /// Known where threads were asked for.
     var threadID: String?
-    let subject: String
-    let from: MIMEAddress?
-    let to: [MIMEAddress]
-    let cc: [MIMEAddress]
-    /// The `Date` header, or the arrival where that cannot be read: milliseconds since 1970.
-    let date: Int64
-    /// The arrival in the folder: milliseconds since 1970.
-    let receivedAt: Int64
-    /// Bytes.
-    let size: UInt64
     let flags: [MessageFlag]
-    let hasAttachments: Bool
     /// One line, at most 200 characters.
     var preview: String
+    private let envelope: MessageEnvelope
+    /// The arrival in the folder: milliseconds since 1970.
+    private let receivedAt: Int64
+    /// Bytes.
+    private let size: UInt64
+    private let hasAttachments: Bool
 
     /// - Returns: nil when the response lacks the uid: it is news of another message.
-    init?(_ message: FetchedMessage, parts: MessageParts, uidValidity: UInt32) {
+    init?(_ message: FetchedMessage, hasAttachments: Bool, uidValidity: UInt32) {
         guard let uid = message.uid, let envelope = message.envelope else { return nil }
         self.uid = uid
+        self.envelope = envelope
+        self.hasAttachments = hasAttachments
         id = message.guid ?? "\(uidValidity)-\(uid)"
-        messageID = envelope.messageID.map(MailText.withoutLineEnds)
-        subject = MailText.decode(envelope.subject)
-        from = MailText.addresses(envelope.from).first
-        to = MailText.addresses(envelope.to)
-        cc = MailText.addresses(envelope.cc)
         receivedAt = (message.internalDate?.secondsSince1970 ?? 0) * 1000
-        date = envelope.date.flatMap { MIMEHeader.date(Array($0.utf8)) } ?? receivedAt
         size = message.size ?? 0
         flags = (message.flags ?? []).filter { $0 != .recent }
-        hasAttachments = parts.hasAttachments
         preview = message.preview ?? ""
     }
 
@@ -59,14 +47,17 @@ struct MessageItem: Sendable, Equatable {
     func writeHead(to json: inout JSONWriter) {
         json.field("uid", uid)
         json.field("id", id)
-        json.field("message_id", messageID)
+        // With angle brackets.
+        json.field("message_id", envelope.messageID.map(MailText.withoutLineEnds))
         json.field("thread_id", threadID)
-        json.field("subject", subject)
-        json.field("from_addr", from?.address ?? "")
-        json.field("from_name", from?.name ?? "")
-        json.field("to", to)
-        json.field("cc", cc)
-        json.field("date", at: date)
+        json.field("subject", text: envelope.subject)
+        let from = envelope.from.first { $0.isMailbox }
+        json.field("from_addr", addressOf: from)
+        json.field("from_name", text: from?.name)
+        json.field("to", envelope.to)
+        json.field("cc", envelope.cc)
+        // Where the header cannot be read, the arrival.
+        json.field("date", at: envelope.date.flatMap(MIMEHeader.date) ?? receivedAt)
         json.field("received_at", at: receivedAt)
         json.field("size", size)
     }
@@ -88,6 +79,32 @@ struct MessageItem: Sendable, Equatable {
 }
 
 extension JSONWriter {
+    /// The mailboxes of an address list of an ENVELOPE.
+    fileprivate mutating func field(_ name: StaticString, _ addresses: [EnvelopeAddress]) {
+        key(name)
+        array(addresses.lazy.filter(\.isMailbox)) { json, address in
+            json.object { json in
+                json.field("addr", addressOf: address)
+                json.field("name", text: address.name)
+            }
+        }
+    }
+
+    /// A text of an ENVELOPE, decoded; empty for nil.
+    fileprivate mutating func field(_ name: StaticString, text: String?) {
+        key(name)
+        value(MailText.decode(text))
+    }
+
+    fileprivate mutating func field(_ name: StaticString, addressOf entry: EnvelopeAddress?) {
+        key(name)
+        if let mailbox = entry?.mailbox, let host = entry?.host, MailText.isPlain(mailbox), MailText.isPlain(host) {
+            value(mailbox, "@", host)
+        } else {
+            value(MailText.decode(entry?.address))
+        }
+    }
+
     mutating func field(_ name: StaticString, _ addresses: [MIMEAddress]) {
         key(name)
         array(addresses) { json, address in

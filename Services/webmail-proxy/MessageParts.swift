@@ -42,7 +42,7 @@ struct MessageParts: Sendable {
     }
 
     /// As many texts as are shown of one message; what comes after is offered as attachments.
-    private static let maximumTexts = 16
+    fileprivate static let maximumTexts = 16
     /// Bytes, encoded, that are fetched of one text, and of all.
     private static let maximumText: UInt64 = 2 << 20
     private static let maximumTextInAll: UInt64 = 4 << 20
@@ -61,7 +61,7 @@ struct MessageParts: Sendable {
         var candidates: [Leaves.Leaf] = []
         var room = Self.maximumAttachments
         for leaf in leaves {
-            if Self.isText(leaf), candidates.count < Self.maximumTexts {
+            if leaf.structure.isText, candidates.count < Self.maximumTexts {
                 candidates.append(leaf)
             } else if room > 0 {
                 attachments.append(Attachment(leaf, room: &room))
@@ -126,10 +126,6 @@ struct MessageParts: Sendable {
         return structure.enclosed.flatMap { find(section, in: $0) }
     }
 
-    private static func isText(_ leaf: Leaves.Leaf) -> Bool {
-        leaf.structure.type == "text" && ["plain", "html"].contains(leaf.structure.subtype)
-            && leaf.structure.disposition != "attachment" && leaf.structure.fileName == nil
-    }
 }
 
 /// The parts that are no multiparts, in order; a message in a message is one of them.
@@ -174,6 +170,35 @@ private struct Leaves {
 }
 
 extension BodyStructure {
+    /// Whether the message has something beside its text, as `MessageParts` tells, without taking it apart.
+    var hasAttachments: Bool {
+        var texts = 0
+        return hasAttachments(isRelated: false, texts: &texts)
+    }
+
+    private func hasAttachments(isRelated: Bool, texts: inout Int) -> Bool {
+        if isMultipart {
+            let isRelated = isRelated || subtype == "related"
+            for child in children where child.hasAttachments(isRelated: isRelated, texts: &texts) { return true }
+            return false
+        }
+        guard isText, texts < MessageParts.maximumTexts else { return !isInline(isRelated: isRelated) }
+        texts += 1
+        return false
+    }
+
+    /// A text to show.
+    fileprivate var isText: Bool {
+        type == "text" && (subtype == "plain" || subtype == "html") && disposition != "attachment" && fileName == nil
+    }
+
+    /// Meant to be shown in the text. Some senders call pictures of the text attachments; what refers to them by content
+    /// id decides.
+    fileprivate func isInline(isRelated: Bool) -> Bool {
+        disposition == "inline" && type == "image"
+            || contentID != nil && isRelated && disposition != "attachment"
+    }
+
     /// The body of a message in a message.
     var enclosed: BodyStructure? { type == "message" && messageEnvelope != nil ? children.first : nil }
 }
@@ -189,10 +214,7 @@ extension MessageParts.Attachment {
         contentID = structure.contentID.map { $0.trimmingPrefix("<") }.map {
             String($0.hasSuffix(">") ? $0.dropLast() : $0)
         }
-        // Some senders call pictures of the text attachments; what refers to them by content id decides.
-        isInline =
-            structure.disposition == "inline" && structure.type == "image"
-            || contentID != nil && leaf.isRelated && structure.disposition != "attachment"
+        isInline = structure.isInline(isRelated: leaf.isRelated)
         switch structure.encoding {
         // Lines of 76 characters and CRLF hold 57 bytes, four characters hold three (RFC 2045 §6.8).
         case "base64" where structure.type != "message": size = structure.size / 78 * 57 + structure.size % 78 / 4 * 3
@@ -209,7 +231,7 @@ extension MessageParts.Attachment {
         }
         message = MessageParts.Enclosed(
             subject: MailText.decode(envelope.subject), from: MailText.addresses(envelope.from).first,
-            date: envelope.date.flatMap { MIMEHeader.date(Array($0.utf8)) }, attachments: attachments)
+            date: envelope.date.flatMap(MIMEHeader.date), attachments: attachments)
     }
 
     static func path(_ section: [Int]) -> String { section.map(String.init).joined(separator: ".") }

@@ -1,3 +1,4 @@
+import HTTPService
 import IMAP
 import MIME
 import MailModel
@@ -9,7 +10,7 @@ extension MailSession {
     private static let maximumUnstructured: UInt64 = 1 << 20
 
     /// A message with its text; attachments are not fetched. One round trip when a page has shown it, else a second for
-    /// the texts.
+    /// the texts, which are kept as they are shown.
     ///
     /// - Parameters:
     ///   - part: Opens the message that is attached as this part instead.
@@ -22,13 +23,17 @@ extension MailSession {
         let selection = try await select(folder, uidValidity: uidValidity)
         let home = FolderCache.Folder(account: account, name: folder, uidValidity: selection.uidValidity)
         let known = part == nil ? cache.parts(of: uid, in: home).flatMap { $0.isKnown ? $0 : nil } : nil
-        let fetched = try await outline(of: uid, parts: known, markSeen: markSeen)
+        let kept = known == nil ? nil : cache.rendering(of: uid, images.tag, in: home)
+        let fetched = try await outline(of: uid, parts: known, withTexts: kept == nil, markSeen: markSeen)
         let place = OpenedMessage.Place(
             account: account, folder: folder.name, uidValidity: selection.uidValidity, uid: uid, part: part,
             modSeq: fetched.modSeq)
         if let part { return try await openEnclosed(part, of: fetched, place, images) }
         let parts = known ?? fetched.structure.map { MessageParts($0) } ?? MessageParts.none
-        guard let item = MessageItem(fetched, parts: parts, uidValidity: selection.uidValidity) else {
+        guard
+            let item = MessageItem(
+                fetched, hasAttachments: parts.hasAttachments, uidValidity: selection.uidValidity)
+        else {
             throw Failure.notFound("This message")
         }
         let headers = MIMEHeader.parseBlock(fetched.bytes(of: .header) ?? [])
@@ -36,11 +41,16 @@ extension MailSession {
         guard parts.isKnown else {
             return try await openUnstructured(item, place, headers: headers, replyTo: replyTo, images)
         }
-        if known == nil { cache.keep(parts, of: uid, in: home) }
+        let rendering: Rendering
+        if let kept {
+            rendering = kept
+        } else {
+            let bodies = known == nil ? try await bodies(of: parts, uid: uid).messages : [fetched]
+            rendering = try await Self.rendering(of: parts, in: bodies, at: place, images)
+            cache.keep(parts, rendering, images.tag, of: uid, in: home)
+        }
         return OpenedMessage(
-            item, at: place, headers: headers, replyTo: replyTo, parts: parts,
-            texts: known == nil
-                ? try await texts(of: parts, uid: uid).texts : Self.texts(of: parts, in: [fetched]), images: images)
+            item, at: place, headers: headers, replyTo: replyTo, parts: parts, rendering: rendering)
     }
 
     /// The message inside a message; its flags and uid are those of the one around it.
@@ -56,14 +66,18 @@ extension MailSession {
         inner.size = leaf.structure.size
         inner.preview = nil
         let parts = MessageParts(structure, section: leaf.section)
-        guard let item = MessageItem(inner, parts: parts, uidValidity: place.uidValidity) else {
+        guard
+            let item = MessageItem(
+                inner, hasAttachments: parts.hasAttachments, uidValidity: place.uidValidity)
+        else {
             throw Failure.notFound("This attached message")
         }
         let header = MessageSection(part: leaf.section, text: .header)
-        let fetched = try await texts(of: parts, uid: place.uid, header: header)
+        let fetched = try await bodies(of: parts, uid: place.uid, header: header)
         return OpenedMessage(
             item, at: place, headers: MIMEHeader.parseBlock(fetched.header),
-            replyTo: MailText.addresses(envelope.replyTo), parts: parts, texts: fetched.texts, images: images)
+            replyTo: MailText.addresses(envelope.replyTo), parts: parts,
+            rendering: try await Self.rendering(of: parts, in: fetched.messages, at: place, images))
     }
 
     /// A message nested more deeply than anything sane: what its beginning says.
@@ -74,19 +88,32 @@ extension MailSession {
         let piece = FetchItem.body(.message, bytes: 0..<Self.maximumUnstructured)
         let fetched = try await connection.run(.uidFetch(SequenceSet(place.uid), [piece]))
         let bytes = fetched.messages.lazy.filter { $0.uid == place.uid }.compactMap { $0.bytes(of: .message) }.first
-        var limits = MIMEMessage.Limits()
-        limits.depth = 100
-        let message = try? MIMEMessage.parse(bytes ?? [], limits: limits)
-        return OpenedMessage(
-            item, at: place, headers: headers, replyTo: replyTo, plain: message?.plain, html: message?.html,
-            images: images)
+        let rendering = try await offLoop {
+            var limits = MIMEMessage.Limits()
+            limits.depth = 100
+            let message = try? MIMEMessage.parse(bytes ?? [], limits: limits)
+            return Rendering(plain: message?.plain, html: message?.html, at: place, images: images)
+        }
+        return OpenedMessage(item, at: place, headers: headers, replyTo: replyTo, parts: .none, rendering: rendering)
+    }
+
+    /// What is computed on the event loop: bytes of text.
+    private static let quickText = 8192
+
+    private static func rendering(
+        of parts: MessageParts, in bodies: [FetchedMessage], at place: OpenedMessage.Place, _ images: MessageImages
+    ) async throws -> Rendering {
+        let size = bodies.reduce(0) { $0 + $1.sections.reduce(0) { $0 + ($1.bytes?.count ?? 0) } }
+        if size <= quickText { return Rendering(parts, in: bodies, at: place, images: images) }
+        return try await offLoop { Rendering(parts, in: bodies, at: place, images: images) }
     }
 
     /// Everything of the message but its body; with its texts where it is known which those are.
-    private func outline(of uid: UInt32, parts: MessageParts?, markSeen: Bool) async throws -> FetchedMessage {
-        let header = FetchItem.body(.header, bytes: 0..<Self.maximumHeader)
-        var items = MessageItem.fetchItems.filter { $0 != .preview() } + [.modSeq, header]
-        if let parts { items = items.filter { $0 != .bodyStructure } + Self.items(of: parts) }
+    private func outline(
+        of uid: UInt32, parts: MessageParts?, withTexts: Bool, markSeen: Bool
+    ) async throws -> FetchedMessage {
+        var items = MessageItem.fetchItems + [.modSeq, .body(.header, bytes: 0..<Self.maximumHeader)]
+        if let parts { items = items.filter { $0 != .bodyStructure } + (withTexts ? Self.items(of: parts) : []) }
         let fetch = IMAPCommand.uidFetch(SequenceSet(uid), items)
         let found = try await found {
             let messages: [FetchedMessage]
@@ -104,29 +131,19 @@ extension MailSession {
     }
 
     /// - Parameter header: Headers to be fetched along.
-    private func texts(
+    private func bodies(
         of parts: MessageParts, uid: UInt32, header: MessageSection? = nil
-    ) async throws -> (texts: [OpenedMessage.Text], header: [UInt8]) {
+    ) async throws -> (messages: [FetchedMessage], header: [UInt8]) {
         var items = Self.items(of: parts)
         if let header { items.append(.body(header, bytes: 0..<Self.maximumHeader)) }
         guard !items.isEmpty else { return ([], []) }
         let messages = try await connection.run(.uidFetch(SequenceSet(uid), items)).messages.filter { $0.uid == uid }
         let headers = header.flatMap { section in messages.lazy.compactMap { $0.bytes(of: section) }.first }
-        return (Self.texts(of: parts, in: messages), headers ?? [])
+        return (messages, headers ?? [])
     }
 
     private static func items(of parts: MessageParts) -> [FetchItem] {
         parts.texts.filter { $0.limit > 0 }.map { .body(.part($0.section), bytes: 0..<$0.limit) }
-    }
-
-    private static func texts(of parts: MessageParts, in messages: [FetchedMessage]) -> [OpenedMessage.Text] {
-        parts.texts.filter { $0.limit > 0 }.map { part in
-            let bytes = messages.lazy.compactMap { $0.bytes(of: .part(part.section)) }.first ?? []
-            let text = MIMEBody.text(
-                bytes, transferEncoding: part.structure.encoding,
-                parameters: MailText.parameters(part.structure.parameters))
-            return (part, text)
-        }
     }
 
     /// The size of a whole message: bytes.

@@ -1,12 +1,9 @@
-import HTMLSanitizer
 import IMAP
 import MIME
 import MailModel
 
 /// A message opened for reading: what a list shows of it, its text made safe, and what is attached.
 struct OpenedMessage: Sendable {
-    typealias Text = (part: MessageParts.Text, text: String)
-
     /// Which message it is.
     struct Place: Sendable {
         let account: String
@@ -22,69 +19,36 @@ struct OpenedMessage: Sendable {
     let place: Place
     let headers: [MIMEHeader]
     let replyTo: [MIMEAddress]
-    private(set) var attachments: [MessageParts.Attachment] = []
+    private let attachments: [MessageParts.Attachment]
     /// There are more attachments than are listed.
-    private(set) var isCapped = false
+    private let isCapped: Bool
     /// The text is longer than what is shown.
-    private(set) var isTruncated = false
-    /// Safe to stand in a page; made from the plain text where the message has no HTML.
-    let html: String
-    let plain: String?
-    /// How many references to images on other hosts were left out.
-    let remoteImagesBlocked: Int
-    /// Of the links in `html`.
-    private let imagesTag: String
+    private let isTruncated: Bool
+    private let rendering: Rendering
 
     /// Changes with the flags, and with the links to images as they expire; all else of a message never changes
     /// (RFC 9051 §2.3.1.1).
     var entityTag: String? {
         let part = place.part.map { "p" + $0 } ?? ""
-        return place.modSeq.map { "\"\(place.uidValidity)-\(place.uid)\(part)-\($0)\(imagesTag)\"" }
+        return place.modSeq.map { "\"\(place.uidValidity)-\(place.uid)\(part)-\($0)\(rendering.tag)\"" }
     }
 
+    /// - Parameter parts: `none` for a message whose parts are not known.
     init(
         _ item: MessageItem, at place: Place, headers: [MIMEHeader], replyTo: [MIMEAddress], parts: MessageParts,
-        texts: [Text], images: MessageImages
-    ) {
-        var parts = parts
-        let rendering = Rendering(texts, attachments: parts.attachments, at: place, images: images)
-        parts.markInline(rendering.inlineImages)
-        let plain = texts.filter { !$0.part.isHTML }.map(\.text)
-        self.init(
-            item, at: place, headers: headers, replyTo: replyTo,
-            plain: plain.isEmpty ? nil : plain.joined(separator: "\n"), rendering: rendering)
-        attachments = parts.attachments
-        isCapped = parts.isCapped
-        isTruncated = parts.isTruncated
-    }
-
-    /// A message whose parts are not known.
-    init(
-        _ item: MessageItem, at place: Place, headers: [MIMEHeader], replyTo: [MIMEAddress], plain: String?,
-        html: String?, images: MessageImages
-    ) {
-        self.init(
-            item, at: place, headers: headers, replyTo: replyTo, plain: plain,
-            rendering: Rendering(plain: plain, html: html, at: place, images: images))
-        isCapped = true
-        isTruncated = true
-    }
-
-    private init(
-        _ item: MessageItem, at place: Place, headers: [MIMEHeader], replyTo: [MIMEAddress], plain: String?,
         rendering: Rendering
     ) {
+        var parts = parts
+        parts.markInline(rendering.inlineImages)
         self.item = item
         self.place = place
         self.headers = headers
         self.replyTo = replyTo
-        self.plain = plain
-        html = rendering.html
-        remoteImagesBlocked = rendering.remoteImagesBlocked
-        imagesTag = rendering.imagesTag
-        if self.item.preview.isEmpty {
-            self.item.preview = HTMLSanitizer.preview(plain ?? HTMLSanitizer.htmlToText(rendering.html))
-        }
+        self.rendering = rendering
+        attachments = parts.attachments
+        isCapped = parts.isCapped || !parts.isKnown
+        isTruncated = parts.isTruncated || !parts.isKnown
+        if self.item.preview.isEmpty { self.item.preview = rendering.preview }
     }
 
     private func values(_ name: String) -> [String] { headers.filter { $0.isNamed(name) }.map(\.value) }
@@ -95,6 +59,7 @@ struct OpenedMessage: Sendable {
     }
 
     func json() -> [UInt8] {
+        let (html, plain) = (rendering.html, rendering.plain)
         var json = JSONWriter(capacity: html.utf8.count + (plain?.utf8.count ?? 0) + 16_384)
         json.object { json in
             json.field("folder", place.folder)
@@ -104,7 +69,7 @@ struct OpenedMessage: Sendable {
             item.writeFields(to: &json)
             json.field("html", html)
             json.field("plain", plain)
-            json.field("remote_images_blocked", remoteImagesBlocked)
+            json.field("remote_images_blocked", rendering.remoteImagesBlocked)
             json.field("reply_to", replyTo)
             json.field("in_reply_to", messageIDs("In-Reply-To").first)
             json.field("references", messageIDs("References"))

@@ -85,7 +85,8 @@ import Storage
         to router: ServiceRouter, _ authenticator: Authenticator, deadline: Duration, folders: FolderRoutes,
         messages: MessageRoutes, content: ContentRoutes, images: ImageRoutes
     ) {
-        let webmail = router.with(deadline: deadline).authenticated(authenticator).group("/api/v1/mail/webmail")
+        let webmail = router.with(deadline: deadline, quick: true).authenticated(authenticator)
+            .group("/api/v1/mail/webmail")
         webmail.get("folders", use: folders.list)
         webmail.post("folders", use: folders.create)
         webmail.patch("folders/{folder}", use: folders.update)

@@ -30,11 +30,14 @@ enum AllowList {
     ]
 
     static func isPlain(_ value: String) -> Bool {
-        let marks = Set("#%.,+-_: ".utf8)
-        return value.utf8.count <= 128
-            && value.utf8.allSatisfy {
-                (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
-                    || marks.contains($0)
+        value.utf8.count <= 128
+            && value.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "#"), UInt8(ascii: "%"), UInt8(ascii: "."),
+                    UInt8(ascii: ","), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ":"), 0x20:
+                    true
+                default: false
+                }
             }
     }
 

@@ -82,6 +82,7 @@ struct CSSTokenizer {
 
     /// `<!--` and `-->` mean nothing between rules (§8.1).
     private mutating func skipHTMLComment() -> Bool {
+        guard peek() == UInt8(ascii: "<") || peek() == UInt8(ascii: "-") else { return false }
         for mark in ["<!--", "-->"] where bytes[index...].starts(with: mark.utf8) {
             index += mark.utf8.count
             return true
@@ -98,7 +99,7 @@ struct CSSTokenizer {
     }
 
     private mutating func skipSpace() {
-        while let byte = peek(), [0x09, 0x0a, 0x0c, 0x0d, 0x20].contains(byte) { index += 1 }
+        while let byte = peek(), Self.isSpace(byte) { index += 1 }
     }
 
     private var startsNumber: Bool {
@@ -111,6 +112,10 @@ struct CSSTokenizer {
     private var startsName: Bool {
         guard let byte = peek() else { return false }
         return Self.isName(byte) || (byte == UInt8(ascii: "\\") && peek(1) != nil && peek(1) != 0x0a)
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0c || byte == 0x0d
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
@@ -147,7 +152,7 @@ struct CSSTokenizer {
             index += 1
         }
         if digits > 0 {
-            if let byte = peek(), [0x09, 0x0a, 0x0c, 0x0d, 0x20].contains(byte) { index += 1 }
+            if let byte = peek(), Self.isSpace(byte) { index += 1 }
             return value == 0 ? "\u{FFFD}" : Unicode.Scalar(value) ?? "\u{FFFD}"
         }
         guard let byte = peek() else { return "\u{FFFD}" }

@@ -90,14 +90,14 @@ struct HTMLNode {
         }.joined()
     }
 
-    /// In the order of the source, names in lower case, entities decoded.
+    /// In the order of the source, names in lower case as libgumbo makes them, entities decoded.
     var attributes: [(name: String, value: String)] {
         let attributes = node.pointee.v.element.attributes
         return (0..<Int(attributes.length)).compactMap { index in
             guard let attribute = attributes.data[index]?.assumingMemoryBound(to: GumboAttribute.self) else {
                 return nil
             }
-            return (String(cString: attribute.pointee.name).lowercased(), String(cString: attribute.pointee.value))
+            return (String(cString: attribute.pointee.name), String(cString: attribute.pointee.value))
         }
     }
 }

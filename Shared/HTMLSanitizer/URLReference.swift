@@ -13,14 +13,13 @@ enum URLReference: Hashable {
     /// nil for every other scheme and for a relative reference, which has no base in a mail.
     init?(_ text: String) {
         // What browsers do first: cut white space and controls at both ends, drop tab and line ends anywhere.
-        let trimmed = text.utf8.drop { $0 <= 0x20 }.reversed().drop { $0 <= 0x20 }.reversed()
-        let bytes = trimmed.filter { $0 != 0x09 && $0 != 0x0a && $0 != 0x0d && $0 != 0 }
+        var bytes = text.utf8.drop { $0 <= 0x20 }.filter { $0 != 0x09 && $0 != 0x0a && $0 != 0x0d && $0 != 0 }
+        while let last = bytes.last, last <= 0x20 { bytes.removeLast() }
         if bytes.first == UInt8(ascii: "#") {
             self = .fragment(String(decoding: bytes.dropFirst(), as: UTF8.self))
             return
         }
-        let slashes = Set("/\\".utf8)
-        if bytes.count > 2, bytes.prefix(2).allSatisfy(slashes.contains) {
+        if bytes.count > 2, bytes.prefix(2).allSatisfy({ $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }) {
             guard let url = Self.web(scheme: "https", rest: bytes[...]) else { return nil }
             self = .web(url)
             return
@@ -69,18 +68,32 @@ enum URLReference: Hashable {
 
     /// Percent-encodes what could end a URL in an attribute or in CSS.
     static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        let unsafe = Set("\"'()<>\\^`{|}".utf8)
-        let digits = Array("0123456789ABCDEF".utf8)
         var output: [UInt8] = []
+        output.reserveCapacity(bytes.underestimatedCount)
         for byte in bytes {
-            if byte <= 0x20 || byte == 0x7f || unsafe.contains(byte) {
-                output += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            if isUnsafe(byte) {
+                output.append(UInt8(ascii: "%"))
+                output.append(hexDigit(byte >> 4))
+                output.append(hexDigit(byte & 15))
             } else {
                 output.append(byte)
             }
         }
         return String(decoding: output, as: UTF8.self)
     }
+
+    private static func isUnsafe(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0...0x20, 0x7f, UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "("), UInt8(ascii: ")"),
+            UInt8(ascii: "<"),
+            UInt8(ascii: ">"), UInt8(ascii: "\\"), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "{"),
+            UInt8(ascii: "|"), UInt8(ascii: "}"):
+            true
+        default: false
+        }
+    }
+
+    private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x37 + value }
 
     private static func percentDecode(_ bytes: ArraySlice<UInt8>) -> String {
         var output: [UInt8] = []

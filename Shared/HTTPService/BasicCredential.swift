@@ -30,6 +30,14 @@ public struct BasicCredential: Sendable {
         return ConstantTime.equal(Array(given), expected)
     }
 
+    /// Whether the header carries it as nearly every client writes it.
+    public func matches(usual authorization: UnsafeRawBufferPointer) -> Bool {
+        guard authorization.count == header.count else { return false }
+        var difference: UInt8 = 0
+        for index in header.indices { difference |= authorization[index] ^ header[index] }
+        return difference == 0
+    }
+
     /// - Throws: `Failure` `unauthorized` when it does not match; the answer asks for Basic credentials.
     public func require(_ request: Request) throws {
         guard matches(request) else {

@@ -20,10 +20,13 @@ final class Deadlines: Sendable, Service {
     private let state = NIOLockedValueBox(State())
 
     /// Runs the operation; when it is cancelled for being late, whatever it throws then becomes a 504.
+    ///
+    /// - Parameter executor: Where it runs; in the concurrency pool unless told otherwise.
     func run<Result: Sendable>(
-        within limit: Duration, _ operation: @escaping @Sendable () async throws -> Result
+        within limit: Duration, on executor: (any TaskExecutor)? = nil,
+        _ operation: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
-        let task = Task { try await operation() }
+        let task = Task(executorPreference: executor) { try await operation() }
         let due = ContinuousClock.now.advanced(by: limit)
         let id = state.withLockedValue { state in
             state.next &+= 1

@@ -98,13 +98,7 @@ struct EdgeResponder: HTTPResponder {
         let context = edge.opened(context, request)
         let response: Response
         do {
-            if let deadline = options.deadline {
-                response = try await edge.deadlines.run(within: deadline) { [next] in
-                    try await next.respond(to: request, context: context)
-                }
-            } else {
-                response = try await next.respond(to: request, context: context)
-            }
+            response = try await answer(request, context)
         } catch let error as HTTPParserError {
             // The connection is beyond use; Hummingbird answers 400 and closes it.
             throw error
@@ -113,6 +107,18 @@ struct EdgeResponder: HTTPResponder {
         }
         return edge.closed(
             response, request, context, started: started, isLogged: options.isLogged, metrics: metrics)
+    }
+
+    private func answer(_ request: Request, _ context: ServiceContext) async throws -> Response {
+        if let deadline = options.deadline {
+            return try await edge.deadlines.run(within: deadline, on: options.isQuick ? context.executor : nil) {
+                [next] in try await next.respond(to: request, context: context)
+            }
+        }
+        if options.isQuick { return try await next.respond(to: request, context: context) }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            try await next.respond(to: request, context: context)
+        }
     }
 }
 

@@ -4,7 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypesHTTP1
 
-/// Puts the `PromptHandler` where it can answer in the terms of HTTP/1.1, before requests become Hummingbird's.
+/// Puts the `PromptHandler` before what reads HTTP, and its eye on the answers behind that.
 final class PromptInstaller: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = Never
     private let handler: PromptHandler
@@ -14,8 +14,10 @@ final class PromptInstaller: ChannelInboundHandler, RemovableChannelHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
         do {
+            let encoder = try pipeline.handler(type: HTTPResponseEncoder.self)
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
-            try pipeline.addHandler(handler, position: .before(codec))
+            try pipeline.addHandler(PromptHandler.Answers(of: handler), position: .before(codec))
+            try pipeline.addHandler(handler, position: .before(encoder))
         } catch {
             // Without it everything is still answered, by the router.
             context.fireErrorCaught(error)
@@ -24,124 +26,141 @@ final class PromptInstaller: ChannelInboundHandler, RemovableChannelHandler {
     }
 }
 
-/// Answers the requests of the `PromptRoute`s of a connection, and passes on all others untouched and in their order.
-final class PromptHandler: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPServerRequestPart
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
+/// Answers the requests of the `PromptRoute`s of a connection from its bytes, and passes on all others untouched and in
+/// their order.
+///
+/// What it passes on is one whole request, whose answer it waits for, or bytes that it cannot tell the end of: from then
+/// on the connection is the router's.
+final class PromptHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
-    /// The longest body, in bytes.
-    private static let maximumLength = 16_384
+    private enum State {
+        /// The next byte begins a request, or follows what is held of one.
+        case ready
+        /// A whole request was passed on, and is not answered yet.
+        case waiting
+        /// The connection is the router's.
+        case passing
+    }
+
     /// What stands behind us closes a connection that it hears nothing of: at least this often it hears of one.
     private static let patience = TimeAmount.seconds(5)
 
-    /// A request that may be ours: held back until it is complete.
-    private struct Candidate {
-        let route: PromptRoute
-        let metrics: RouteMetrics?
-        let head: HTTPRequestHead
-        let length: Int
-        var body: ByteBuffer?
-    }
-
     private let routes: [(route: PromptRoute, metrics: RouteMetrics?)]
-    private var candidate: Candidate?
-    /// Requests passed on whose answers have not passed back yet.
-    private var passedOn = 0
+    private var parser: PromptParser
+    private var state = State.ready
+    /// The beginning of a request.
+    private var held: ByteBuffer?
     private var lastPassedOn = NIODeadline.distantPast
     private var requests: UInt64 = 0
     private let prefix: String
 
     init(_ routes: [(route: PromptRoute, metrics: RouteMetrics?)]) {
         self.routes = routes
+        parser = PromptParser(paths: routes.map(\.route.path), headers: routes.flatMap(\.route.headers))
         prefix = String(UInt64.random(in: .min ... .max), radix: 16)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head):
-            if let candidate = candidate(head) {
-                self.candidate = candidate
-            } else {
-                pass(data, context)
-            }
-        case .body(let bytes):
-            guard candidate != nil else { return context.fireChannelRead(data) }
-            // No more than the announced length comes; the decoder sees to that.
-            if candidate?.body == nil {
-                candidate?.body = bytes
-            } else {
-                candidate?.body?.writeImmutableBuffer(bytes)
-            }
-        case .end:
-            guard let candidate else { return context.fireChannelRead(data) }
-            self.candidate = nil
-            if !answer(candidate, context) {
-                replay(candidate, context)
-                context.fireChannelRead(data)
-            }
+        switch state {
+        case .ready: break
+        case .waiting:
+            // It does not wait for the answer: where its requests end is for the real parser to say.
+            state = .passing
+            return context.fireChannelRead(data)
+        case .passing: return context.fireChannelRead(data)
         }
-    }
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { passedOn -= 1 }
-        context.write(data, promise: promise)
+        var bytes = unwrapInboundIn(data)
+        if var held {
+            held.writeImmutableBuffer(bytes)
+            bytes = held
+            self.held = nil
+        }
+        let (outcome, answer) = bytes.withUnsafeReadableBytes { read($0) }
+        switch outcome {
+        case .incomplete: held = bytes
+        case .other: pass(bytes, context, then: .passing)
+        case .request:
+            guard let answer else { return pass(bytes, context, then: .waiting) }
+            context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
+        }
     }
 
     /// A request that was cut off is the router's to judge.
     func channelInactive(context: ChannelHandlerContext) {
-        if let candidate {
-            self.candidate = nil
-            replay(candidate, context)
-        }
+        passHeld(context)
         context.fireChannelInactive()
     }
 
-    private func candidate(_ head: HTTPRequestHead) -> Candidate? {
-        guard passedOn == 0, head.method == .POST, head.isKeepAlive,
-            let (route, metrics) = routes.first(where: { $0.route.path == head.uri }),
-            NIODeadline.now() - lastPassedOn < Self.patience, !head.headers.contains(name: "expect"),
-            let length = head.headers.first(name: "content-length").flatMap({ Int($0) }),
-            (1...Self.maximumLength).contains(length)
-        else { return nil }
-        return Candidate(route: route, metrics: metrics, head: head, length: length)
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { passHeld(context) }
+        context.fireUserInboundEventTriggered(event)
     }
 
-    private func answer(_ candidate: Candidate, _ context: ChannelHandlerContext) -> Bool {
-        let started = ContinuousClock.now
-        guard let body = candidate.body,
-            let answer = candidate.route.answer(PromptRequest(headers: candidate.head.headers, body: body))
-        else { return false }
-        let head = HTTPResponseHead(
-            version: .http1_1, status: .ok,
-            headers: [
-                "Content-Type": "application/json", "Content-Length": String(answer.readableBytes),
-                "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-                "X-Request-ID": requestID(candidate.head),
-            ])
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(answer))), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        candidate.metrics?.record(status: 200, started.duration(to: .now))
-        return true
+    private func passHeld(_ context: ChannelHandlerContext) {
+        if let held { pass(held, context, then: .passing) }
     }
 
-    private func requestID(_ head: HTTPRequestHead) -> String {
-        if let given = head.headers.first(name: "x-request-id"), RequestIdentifier.isSane(given) { return given }
-        requests &+= 1
-        return prefix + String(requests, radix: 16)
-    }
-
-    private func replay(_ candidate: Candidate, _ context: ChannelHandlerContext) {
-        pass(wrapInboundOut(.head(candidate.head)), context)
-        if let body = candidate.body { context.fireChannelRead(wrapInboundOut(.body(body))) }
-    }
-
-    /// Passes on the head of a request.
-    private func pass(_ part: NIOAny, _ context: ChannelHandlerContext) {
-        passedOn += 1
+    private func pass(_ bytes: ByteBuffer, _ context: ChannelHandlerContext, then next: State) {
+        held = nil
+        state = next
         lastPassedOn = .now()
-        context.fireChannelRead(part)
+        context.fireChannelRead(wrapInboundOut(bytes))
+    }
+
+    /// What the bytes are, and the answer when they are a request that has one.
+    private func read(_ bytes: UnsafeRawBufferPointer) -> (outcome: PromptParser.Outcome, answer: ByteBuffer?) {
+        let outcome = parser.read(bytes)
+        guard case .request(let index, let body) = outcome, NIODeadline.now() - lastPassedOn < Self.patience else {
+            return (outcome, nil)
+        }
+        let started = ContinuousClock.now
+        let (route, metrics) = routes[index]
+        let request = PromptRequest(bytes: bytes, names: parser.names, values: parser.values, body: body)
+        guard let json = route.answer(request) else { return (outcome, nil) }
+        let answer = response(json, requestID: parser.value(of: "x-request-id", in: bytes))
+        metrics?.record(status: 200, started.duration(to: .now))
+        return (outcome, answer)
+    }
+
+    private func response(_ json: ByteBuffer, requestID given: UnsafeRawBufferPointer?) -> ByteBuffer {
+        var response = ByteBufferAllocator().buffer(capacity: json.readableBytes + 256)
+        response.writeStaticString(
+            """
+            HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\
+            X-Content-Type-Options: nosniff\r\nContent-Length: 
+            """)
+        response.writeString(String(json.readableBytes))
+        response.writeStaticString("\r\nX-Request-ID: ")
+        if let given, RequestIdentifier.isSane(given) {
+            response.writeBytes(given)
+        } else {
+            requests &+= 1
+            response.writeString(prefix + String(requests, radix: 16))
+        }
+        response.writeStaticString("\r\n\r\n")
+        response.writeImmutableBuffer(json)
+        return response
+    }
+
+    /// Sees the answers to what was passed on.
+    final class Answers: ChannelOutboundHandler, RemovableChannelHandler {
+        typealias OutboundIn = HTTPServerResponsePart
+        typealias OutboundOut = HTTPServerResponsePart
+        private let handler: PromptHandler
+
+        init(of handler: PromptHandler) { self.handler = handler }
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            if case .waiting = handler.state {
+                switch unwrapOutboundIn(data) {
+                case .end: handler.state = .ready
+                case .head, .body: break
+                }
+            }
+            context.write(data, promise: promise)
+        }
     }
 }

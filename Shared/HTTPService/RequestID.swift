@@ -10,9 +10,11 @@ extension HTTPField.Name {
 
 enum RequestIdentifier {
     /// Whether a caller's id may go into our logs and answers: 1 to 128 letters, digits, `-`, `_`, `.`.
-    static func isSane(_ text: String) -> Bool {
-        (1...128).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
+    static func isSane(_ text: String) -> Bool { isSane(text.utf8) }
+
+    static func isSane(_ text: some Collection<UInt8>) -> Bool {
+        (1...128).contains(text.count)
+            && text.allSatisfy { byte in
                 (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte) || (0x41...0x5a).contains(byte)
                     || byte == 0x2d || byte == 0x2e || byte == 0x5f
             }

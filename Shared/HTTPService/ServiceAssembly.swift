@@ -21,14 +21,14 @@ public final class ServiceAssembly {
         self.readiness = readiness
         self.server = server
         self.logger = logger
-        self.serverBuilder = .http1(configuration: .init(idleTimeout: TimeAmount(server.idleTimeout)))
+        self.serverBuilder = .http1OnLoop(.init(idleTimeout: TimeAmount(server.idleTimeout)))
     }
 
     /// Answers these routes at once where they can be; the router must know their paths too.
     public func answerPromptly(_ routes: PromptRoute...) {
-        let routes = routes.map { (route: $0, metrics: router.routeMetrics(method: "POST", path: $0.path)) }
-        serverBuilder = .http1(
-            configuration: .init(
+        let routes = routes.map { (route: $0, metrics: router.routeMetrics(method: "POST", path: $0.path.description)) }
+        serverBuilder = .http1OnLoop(
+            .init(
                 additionalChannelHandlers: [PromptInstaller(PromptHandler(routes))],
                 idleTimeout: TimeAmount(server.idleTimeout)))
     }
@@ -41,6 +41,12 @@ public final class ServiceAssembly {
     /// As `run(_:)` for a loop that is no type: it is cancelled at graceful shutdown.
     public func run(_ name: String, _ loop: @escaping @Sendable () async throws -> Void) {
         background.append(Loop(name: name, loop: loop))
+    }
+}
+
+extension HTTPServerBuilder {
+    fileprivate static func http1OnLoop(_ configuration: HTTP1Channel.Configuration) -> HTTPServerBuilder {
+        HTTPServerBuilder { LoopChannel(connection: HTTP1Channel(responder: $0, configuration: configuration)) }
     }
 }
 

@@ -12,11 +12,16 @@ public struct ServiceContext: RequestContext {
     var caller: Caller?
     var forwarding = Forwarding()
     private let peer: SocketAddress?
+    private let loop: any EventLoop
 
     public init(source: ApplicationRequestContextSource) {
         self.coreContext = .init(source: source)
         self.peer = source.channel.remoteAddress
+        self.loop = source.channel.eventLoop
     }
+
+    /// Runs tasks on the connection's event loop.
+    var executor: LoopExecutor { LoopExecutor(loop) }
 
     /// The address the request came from: the peer's, or, when that is a trusted proxy, the nearest address in
     /// `X-Forwarded-For` that is none. `unknown` for a socket without one.

@@ -55,13 +55,18 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
     }
 
     /// The same routes with another deadline (nil for none), or left out of the request log while all goes well.
-    public func with(deadline: Duration?, logged: Bool = true) -> OptionedRoutes {
-        OptionedRoutes(router: self, options: RouteOptions(deadline: deadline, isLogged: logged && edge.logRequests))
+    ///
+    /// - Parameter quick: They run on the event loop of their connection, which saves every switch of threads. They must
+    ///   not block it: no computing beyond a millisecond (`offLoop` has a place for that).
+    public func with(deadline: Duration?, logged: Bool = true, quick: Bool = false) -> OptionedRoutes {
+        OptionedRoutes(
+            router: self,
+            options: RouteOptions(deadline: deadline, isLogged: logged && edge.logRequests, isQuick: quick))
     }
 
     /// The same routes for what is asked very often and ends by itself: left out of the request log while all goes well,
-    /// and without a deadline, which would cost more than the answer.
-    public func unlogged() -> OptionedRoutes { with(deadline: nil, logged: false) }
+    /// quick, and without a deadline, which would cost more than the answer.
+    public func unlogged() -> OptionedRoutes { with(deadline: nil, logged: false, quick: true) }
 
     func routeMetrics(method: String, path: String) -> RouteMetrics? { edge.routeMetrics(method: method, path: path) }
 
@@ -95,6 +100,7 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
 struct RouteOptions: Sendable {
     var deadline: Duration?
     var isLogged = true
+    var isQuick = false
 }
 
 /// Adds routes to a `ServiceRouter` with options of their own.

@@ -46,8 +46,8 @@ public struct BodyStructure: Sendable, Hashable {
     public var mediaType: String { "\(type)/\(subtype)" }
     /// The file name of Content-Disposition, or else the name of Content-Type, undecoded (RFC 2231 forms included).
     public var fileName: String? {
-        dispositionParameters["filename"] ?? dispositionParameters["filename*"] ?? parameters["name"]
-            ?? parameters["name*"]
+        dispositionParameters.value(of: "filename") ?? dispositionParameters.value(of: "filename*")
+            ?? parameters.value(of: "name") ?? parameters.value(of: "name*")
     }
 
     /// A part that is not a multipart, with the section number that fetches it.
@@ -91,7 +91,12 @@ public struct HeaderParameters: Sendable, Hashable, ExpressibleByArrayLiteral {
     public init(arrayLiteral elements: Parameter...) { all = elements }
 
     public subscript(name: String) -> String? {
-        let lowercased = name.lowercased()
-        return all.first { $0.name == lowercased }?.value
+        value(of: name.lowercased())
+    }
+
+    /// - Parameter name: In small letters.
+    func value(of name: String) -> String? {
+        for parameter in all where parameter.name == name { return parameter.value }
+        return nil
     }
 }

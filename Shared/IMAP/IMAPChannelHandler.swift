@@ -1,3 +1,10 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
 import Logging
 import NIOCore
 import NIOPosix
@@ -48,6 +55,10 @@ final class IMAPChannelHandler: ChannelInboundHandler {
 
     // MARK: Opening
 
+    /// Bytes. A server that holds back what does not fill a segment (Dovecot sets TCP_CORK) would on a loopback, where
+    /// segments have 64 kB, send nothing before it has written everything, and nothing could be read meanwhile.
+    private static let segmentSize = 4096
+
     static func open(
         _ configuration: IMAPConfiguration, on group: any EventLoopGroup, state: ConnectionState, logger: Logger
     ) async throws -> Opening {
@@ -56,6 +67,7 @@ final class IMAPChannelHandler: ChannelInboundHandler {
             let opening = try await ClientBootstrap(group: group)
                 .connectTimeout(configuration.connectTimeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelOption(.tcpOption(.init(rawValue: CInt(TCP_MAXSEG))), value: segmentSize)
                 .connect(host: configuration.host, port: configuration.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let tls, configuration.security == .tls {

@@ -38,7 +38,7 @@ public enum UntaggedResponse: Sendable, Equatable {
     case sort(SequenceSet, modSeq: UInt64?)
     case extendedSearch(ExtendedSearchResponse)
     case thread([MessageThread])
-    case fetch(FetchedMessage)
+    indirect case fetch(FetchedMessage)
     /// A response we do not know or cannot read; at most the first kilobyte is kept.
     case other(String, [UInt8])
 }

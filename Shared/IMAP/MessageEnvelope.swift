@@ -33,6 +33,9 @@ public struct EnvelopeAddress: Sendable, Hashable {
         self.host = host
     }
 
+    /// False for the start and the end of a group.
+    public var isMailbox: Bool { mailbox != nil && host != nil }
+
     /// `mailbox@host`; nil for group markers.
     public var address: String? {
         guard let mailbox, let host else { return nil }

@@ -30,21 +30,21 @@ struct ResponseParser: Sendable {
     }
 
     private func untagged(_ cursor: inout ByteCursor, _ frame: UnsafeRawBufferPointer) -> UntaggedResponse {
-        var name = ""
+        var name: UnsafeBufferPointer<UInt8>?
         do throws(MalformedResponse) {
             if (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(cursor.peek) {
                 let number = try cursor.number()
                 try cursor.space()
                 let word = try cursor.word()
-                name = ByteCursor.text(word)
+                name = word
                 if let response = try numbered(word, number, &cursor) { return response }
             } else {
                 let word = try cursor.word()
-                name = ByteCursor.text(word)
+                name = word
                 if let response = try named(word, &cursor) { return response }
             }
         } catch {}
-        return .other(name.uppercased(), Array(frame.prefix(1024)))
+        return .other(name.map(ByteCursor.text)?.uppercased() ?? "", Array(frame.prefix(1024)))
     }
 
     private func numbered(

@@ -8,6 +8,12 @@
 import CGMime
 
 extension MIMEHeader {
+    /// Milliseconds since 1970 in UTC of a raw `Date` value; nil if unreadable.
+    public static func date(_ raw: String) -> Int64? {
+        var raw = raw
+        return raw.withUTF8(usualDate).map { $0 * 1000 } ?? date(Array(raw.utf8))
+    }
+
     /// Milliseconds since 1970 in UTC of a raw `Date` value (RFC 5322 §3.3 and its obsolete forms); nil if unreadable.
     public static func date(_ raw: [UInt8]) -> Int64? {
         if let seconds = raw.withUnsafeBufferPointer(usualDate) { return seconds * 1000 }

@@ -81,7 +81,7 @@ extension Correspondents {
         let arrival = (message.internalDate?.secondsSince1970 ?? 0) * 1000
         switch source {
         case .sent:
-            let date = envelope.date.flatMap { MIMEHeader.date(Array($0.utf8)) } ?? arrival
+            let date = envelope.date.flatMap(MIMEHeader.date) ?? arrival
             // Nothing is from the future; it would stay on top for ever.
             wroteTo(
                 MailText.addresses(envelope.to + envelope.cc + envelope.bcc), at: max(0, min(date, Timestamp.now())))
