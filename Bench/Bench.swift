@@ -12,6 +12,7 @@ import TestSupport
         ("tokens", { try await TokenRows(product: $0, tokens: 1000).run() }),
         ("logins", { try DovecotLoginRows(product: $0, rounds: 300).run() }),
         ("webmail", { try WebmailRows(product: $0, messages: 10_000).run() }),
+        ("mailboxes", { try ManyMailboxesRows(product: $0, mailboxes: 1000, messages: 20).run() }),
         ("contacts", { try ContactRows(product: $0, contacts: 50_000, rounds: 100).run() }),
         ("sending", { try SendRows(product: $0, rounds: 100).run() }),
         ("delivery", { try DeliveryRows(product: $0, rounds: 40).run() }),
@@ -24,8 +25,7 @@ import TestSupport
         let product = try Product(TestStack.load())
         try product.prepare()
         var results: [Result] = []
-        // The Dovecot of `logins` answers its first pair of logins and no more, so it is measured only when asked for.
-        for part in parts where wanted.isEmpty ? part.name != "logins" : wanted.contains(part.name) {
+        for part in parts where wanted.isEmpty || wanted.contains(part.name) {
             FileHandle.standardError.write(Data("measuring \(part.name) …\n".utf8))
             results += try await part.rows(product)
         }
@@ -39,11 +39,7 @@ struct MemoryRows {
 
     func run() throws -> [Result] {
         try ["auth-server", "admin-api", "webmail-proxy", "mail-watcher"].map { service in
-            let pid = try product.processID(of: service)
-            let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-            let kilobytes =
-                status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-                .flatMap { Double($0.split(whereSeparator: \.isWhitespace)[1]) } ?? 0
+            let kilobytes = try product.residentKilobytes(of: service)
             return Result(
                 what: "\(service), idle, RSS (MB)", measured: "\(Int(kilobytes)) kB",
                 value: kilobytes / 1024, budget: .atMost(40))

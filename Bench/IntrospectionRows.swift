@@ -94,6 +94,12 @@ enum Command {
         process.arguments = [name] + arguments
         process.environment = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
         if let output { process.standardOutput = output }
+        // A child has the mask of the thread that starts it: where signals are blocked, as on those of the concurrency
+        // pool, it could not be asked to end.
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         try process.run()
         return process
     }

@@ -28,20 +28,32 @@ final class Product: Sendable {
     }
 
     /// Makes the customer, the domain and the mailbox.
-    func prepare() throws {
-        let customer = try post(authPort, "/api/v1/customers", #"{"name":"bench"}"#)
-        let name = mailbox.split(separator: "@")[1]
-        let domain = try post(
-            adminPort, "/api/v1/mail/domains", #"{"domain":"\#(name)","customer_id":\#(customer.id)}"#)
-        _ = try post(
-            adminPort, "/api/v1/mail/domains/\(domain.id)/accounts",
-            #"{"local_part":"bench","password":"bench-password","quota_mb":4096}"#)
+    func prepare() throws { try makeMailboxes(["bench"], in: mailbox.split(separator: "@")[1]) }
+
+    /// Addresses in a domain of their own.
+    func makeMailboxes(_ count: Int) throws -> [String] {
+        let domain = "many\(getpid()).test"
+        let names = (0..<count).map { "m\($0)" }
+        try makeMailboxes(names, in: domain)
+        return names.map { "\($0)@\(domain)" }
     }
 
-    func mailToken() throws -> String {
+    private func makeMailboxes(_ names: [String], in domain: some StringProtocol) throws {
+        let customer = try post(authPort, "/api/v1/customers", #"{"name":"bench"}"#)
+        let domain = try post(
+            adminPort, "/api/v1/mail/domains", #"{"domain":"\#(domain)","customer_id":\#(customer.id)}"#)
+        for name in names {
+            _ = try post(
+                adminPort, "/api/v1/mail/domains/\(domain.id)/accounts",
+                #"{"local_part":"\#(name)","password":"bench-password","quota_mb":4096}"#)
+        }
+    }
+
+    func mailToken(_ address: String? = nil) throws -> String {
         struct Answer: Decodable { let access_token: String }
         let call = try HTTPCall(
-            port: authPort, "POST", "/api/v1/auth/mail-token", headers: headers, body: #"{"email":"\#(mailbox)"}"#)
+            port: authPort, "POST", "/api/v1/auth/mail-token", headers: headers,
+            body: #"{"email":"\#(address ?? mailbox)"}"#)
         return try JSONDecoder().decode(Answer.self, from: Data(try call())).access_token
     }
 
@@ -77,6 +89,12 @@ final class Product: Sendable {
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         return process
+    }
+
+    func residentKilobytes(of service: String) throws -> Double {
+        let status = try String(contentsOfFile: "/proc/\(try processID(of: service))/status", encoding: .utf8)
+        return status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+            .flatMap { Double($0.split(whereSeparator: \.isWhitespace)[1]) } ?? 0
     }
 
     /// What a service has used of the processors since it started, in hundredths of a second exactly.

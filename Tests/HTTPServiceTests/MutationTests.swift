@@ -152,7 +152,7 @@ import Testing
 }
 
 /// Stands where the router is.
-private final class AnswersAll: ChannelInboundHandler {
+final class AnswersAll: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
     private var id = ""

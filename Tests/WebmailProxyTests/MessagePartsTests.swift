@@ -33,6 +33,29 @@ import Testing
         #expect(parts.hasAttachments)
     }
 
+    /// A list tells of attachments without taking the message apart.
+    @Test func aListTellsWhatTheMessageHas() {
+        let text = part("text", "plain")
+        let picture = part("image", "png") { $0.contentID = "<logo@x>" }
+        let inline = part("image", "png") { $0.disposition = "inline" }
+        let named = part("text", "plain") { $0.parameters = [.init(name: "name", value: "a.txt")] }
+        let attached = part("image", "png") {
+            ($0.contentID, $0.disposition) = ("<logo@x>", "attachment")
+        }
+        let structures = [
+            text, picture, inline, named, multipart("mixed", [text, inline]), multipart("mixed", [text, named]),
+            multipart("related", [text, picture]), multipart("related", [text, multipart("mixed", [picture])]),
+            multipart("mixed", [text, picture]), multipart("related", [text, attached]),
+            multipart("mixed", Array(repeating: text, count: 16)),
+            multipart("mixed", Array(repeating: text, count: 17)),
+            multipart("mixed", []), part("message", "rfc822"),
+        ]
+        for structure in structures {
+            #expect(structure.hasAttachments == MessageParts(structure).hasAttachments, "\(structure)")
+        }
+        #expect(structures.filter(\.hasAttachments).count == 7)
+    }
+
     @Test func picturesOfTheTextAreNoAttachments() {
         let picture = part("image", "png") { $0.contentID = "<logo@x>" }
         let parts = MessageParts(multipart("related", [part("text", "html"), picture]))
