@@ -21,13 +21,15 @@ struct IntrospectionRoutes: Sendable {
                 Self.path, headers: ["authorization", "x-service-token", "x-dovecot-auth-service"], answer: known))
     }
 
-    /// What Dovecot asks again: answered from memory, or not here.
-    @Sendable private func known(_ request: PromptRequest) -> ByteBuffer? {
+    /// What Dovecot asks again, or for a mailbox that was seen lately: answered from memory, or not here.
+    @Sendable private func known(_ request: PromptRequest) -> PromptAnswer {
         guard let authorization = request.header("authorization"), credential.matches(usual: authorization),
             request.header("x-service-token") == nil, let token = request.formField("token"), !token.isEmpty
-        else { return nil }
+        else { return .leave }
         let service = request.header("x-dovecot-auth-service").map { String(decoding: $0, as: UTF8.self) }
-        return introspector.known(token, at: .init(service: service, remote: nil))
+        let login = Introspector.Login(service: service, remote: nil)
+        if let answer = introspector.known(token, at: login) { return .json(answer) }
+        return .soon { [introspector] in await introspector.verified(token, at: login) }
     }
 
     @Sendable private func introspect(_ request: Request, _ context: ServiceContext) async throws -> Response {

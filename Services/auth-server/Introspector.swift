@@ -79,6 +79,20 @@ struct Introspector: Sendable {
         return known.answer
     }
 
+    /// The answer for a new token of a mailbox that was read within the minute; nil when more is to be asked.
+    func verified(_ token: String, at login: Login) async -> ByteBuffer? {
+        guard OpaqueToken(token, kind: .app) == nil,
+            let claims = try? await keys.verify(token, as: .mailAccess), !revocations.isRevoked(claims),
+            let checkedAt = cache.lastSeen(claims.email), checkedAt > Timestamp.now() - Self.freshness,
+            !revocations.isRevoked(.account, claims.email, since: checkedAt)
+        else { return nil }
+        let entry = Self.entry(claims, checkedAt: checkedAt)
+        guard entry.scope.isSuperset(of: login.wanted) else { return nil }
+        cache.insert(entry, for: token)
+        misses.increment()
+        return entry.answer
+    }
+
     private func verify(_ token: String) async throws -> VerifiedCredentials.Entry? {
         let now = Timestamp.now()
         let claims: AccessToken
@@ -88,9 +102,14 @@ struct Introspector: Sendable {
         guard !revocations.isRevoked(claims), let mailbox = try await accounts.login(email: claims.email),
             mailbox.isActive
         else { return nil }
-        return .init(
-            credential: .token(claims), scope: MailScope(claims.scope) ?? [], checkedAt: now,
-            expiresAt: claims.exp * 1000, answer: Self.answer(claims))
+        cache.noteSeen(claims.email, at: now)
+        return Self.entry(claims, checkedAt: now)
+    }
+
+    private static func entry(_ claims: AccessToken, checkedAt: Int64) -> VerifiedCredentials.Entry {
+        .init(
+            credential: .token(claims), scope: MailScope(claims.scope) ?? [], checkedAt: checkedAt,
+            expiresAt: claims.exp * 1000, answer: answer(claims))
     }
 
     private func verify(_ secret: OpaqueToken, at login: Login) async throws -> VerifiedCredentials.Entry? {

@@ -2,8 +2,8 @@ import Credentials
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Tokens whose signature was checked, and app passwords that were found, in two generations: what was used lately
-/// stays, in bounded memory.
+/// Tokens whose signature was checked, app passwords that were found, and the mailboxes of both, in two generations: what
+/// was used lately stays, in bounded memory.
 final class VerifiedCredentials: Sendable {
     enum Credential: Sendable {
         case token(AccessToken)
@@ -21,33 +21,44 @@ final class VerifiedCredentials: Sendable {
         let answer: ByteBuffer
     }
 
-    private struct Generations {
-        var young: [String: Entry] = [:]
-        var old: [String: Entry] = [:]
+    private struct Generations<Value: Sendable>: Sendable {
+        var young: [String: Value] = [:]
+        var old: [String: Value] = [:]
+
+        mutating func find(_ key: String) -> Value? {
+            if let value = young[key] { return value }
+            guard let value = old.removeValue(forKey: key) else { return nil }
+            young[key] = value
+            return value
+        }
+
+        mutating func insert(_ value: Value, for key: String, capacity: Int) {
+            if young.count >= capacity / 2 {
+                old = young
+                young = [:]
+            }
+            young[key] = value
+        }
     }
 
-    private let generations = NIOLockedValueBox(Generations())
+    private let credentials = NIOLockedValueBox(Generations<Entry>())
+    /// When a mailbox was last read and found active: milliseconds since 1970.
+    private let mailboxes = NIOLockedValueBox(Generations<Int64>())
     private let capacity: Int
 
     /// - Parameter capacity: How many are held at most; half of them in each generation.
     init(capacity: Int) { self.capacity = capacity }
 
-    func find(_ token: String) -> Entry? {
-        generations.withLockedValue { generations in
-            if let entry = generations.young[token] { return entry }
-            guard let entry = generations.old.removeValue(forKey: token) else { return nil }
-            generations.young[token] = entry
-            return entry
-        }
-    }
+    func find(_ token: String) -> Entry? { credentials.withLockedValue { $0.find(token) } }
 
     func insert(_ entry: Entry, for token: String) {
-        generations.withLockedValue { generations in
-            if generations.young.count >= capacity / 2 {
-                generations.old = generations.young
-                generations.young = [:]
-            }
-            generations.young[token] = entry
-        }
+        credentials.withLockedValue { $0.insert(entry, for: token, capacity: capacity) }
+    }
+
+    /// When the mailbox was last read and found active: milliseconds since 1970.
+    func lastSeen(_ email: String) -> Int64? { mailboxes.withLockedValue { $0.find(email) } }
+
+    func noteSeen(_ email: String, at now: Int64) {
+        mailboxes.withLockedValue { $0.insert(now, for: email, capacity: capacity) }
     }
 }

@@ -58,9 +58,16 @@ enum JWKDocument {
 
     /// The JSON of a segment of a compact JWT.
     static func decoded(_ segment: some StringProtocol) -> Data? {
-        var base64 = String(segment).replacing("-", with: "+").replacing("_", with: "/")
-        while base64.utf8.count % 4 != 0 { base64 += "=" }
-        return Data(base64Encoded: base64)
+        var base64 = Array(segment.utf8)
+        for index in base64.indices {
+            switch base64[index] {
+            case UInt8(ascii: "-"): base64[index] = UInt8(ascii: "+")
+            case UInt8(ascii: "_"): base64[index] = UInt8(ascii: "/")
+            default: break
+            }
+        }
+        while base64.count % 4 != 0 { base64.append(UInt8(ascii: "=")) }
+        return Data(base64Encoded: Data(base64))
     }
 }
 
@@ -68,12 +75,14 @@ enum JWKDocument {
 /// takes the last see two different tokens (RFC 7519 §4).
 enum MemberNames {
     /// - Parameter json: One object. A name with an escape counts as a repetition: no token of ours has one.
-    static func areUnique(_ json: Data) -> Bool {
-        var names: Set<Data> = []
+    static func areUnique(_ json: Data) -> Bool { areUnique(Array(json)) }
+
+    private static func areUnique(_ json: [UInt8]) -> Bool {
+        var names: Set<ArraySlice<UInt8>> = []
         var depth = 0
         var isName = false
-        var index = json.startIndex
-        while index < json.endIndex {
+        var index = 0
+        while index < json.count {
             switch json[index] {
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
@@ -81,25 +90,24 @@ enum MemberNames {
             case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
             case UInt8(ascii: ","): isName = depth == 1
             case UInt8(ascii: "\""):
-                let (text, end) = string(json[json.index(after: index)...])
+                let start = index + 1
+                index = end(ofStringFrom: start, in: json)
                 if isName {
-                    guard !text.contains(UInt8(ascii: "\\")), names.insert(text).inserted else { return false }
+                    let name = json[start..<index]
+                    guard !name.contains(UInt8(ascii: "\\")), names.insert(name).inserted else { return false }
                     isName = false
                 }
-                index = end
             default: break
             }
-            if index < json.endIndex { index = json.index(after: index) }
+            index += 1
         }
         return true
     }
 
-    /// What stands before the closing quote, and where that is.
-    private static func string(_ rest: Data) -> (text: Data, end: Data.Index) {
-        var end = rest.startIndex
-        while end < rest.endIndex, rest[end] != UInt8(ascii: "\"") {
-            end += rest[end] == UInt8(ascii: "\\") ? 2 : 1
-        }
-        return (Data(rest[..<min(end, rest.endIndex)]), min(end, rest.endIndex))
+    /// Where the closing quote is, or the end.
+    private static func end(ofStringFrom start: Int, in json: [UInt8]) -> Int {
+        var end = start
+        while end < json.count, json[end] != UInt8(ascii: "\"") { end += json[end] == UInt8(ascii: "\\") ? 2 : 1 }
+        return min(end, json.count)
     }
 }

@@ -39,6 +39,8 @@ final class PromptHandler: ChannelInboundHandler, RemovableChannelHandler {
     private enum State {
         /// The next byte begins a request, or follows what is held of one.
         case ready
+        /// A whole request is being answered.
+        case thinking
         /// A whole request was passed on, and is not answered yet.
         case waiting
         /// The connection is the router's.
@@ -51,7 +53,7 @@ final class PromptHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let routes: [(route: PromptRoute, metrics: RouteMetrics?)]
     private var parser: PromptParser
     private var state = State.ready
-    /// The beginning of a request.
+    /// The beginning of a request, or what came while one is being answered.
     private var held: ByteBuffer?
     private var lastPassedOn = NIODeadline.distantPast
     private var requests: UInt64 = 0
@@ -65,27 +67,61 @@ final class PromptHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch state {
-        case .ready: break
+        case .ready: receive(unwrapInboundIn(data), context)
+        case .thinking: hold(unwrapInboundIn(data))
         case .waiting:
             // It does not wait for the answer: where its requests end is for the real parser to say.
             state = .passing
-            return context.fireChannelRead(data)
-        case .passing: return context.fireChannelRead(data)
+            context.fireChannelRead(data)
+        case .passing: context.fireChannelRead(data)
         }
-        var bytes = unwrapInboundIn(data)
-        if var held {
-            held.writeImmutableBuffer(bytes)
-            bytes = held
-            self.held = nil
-        }
-        let (outcome, answer) = bytes.withUnsafeReadableBytes { read($0) }
+    }
+
+    private func receive(_ new: ByteBuffer, _ context: ChannelHandlerContext) {
+        hold(new)
+        guard let bytes = held else { return }
+        let outcome = bytes.withUnsafeReadableBytes { read($0) }
         switch outcome {
-        case .incomplete: held = bytes
+        case .incomplete: break
         case .other: pass(bytes, context, then: .passing)
-        case .request:
-            guard let answer else { return pass(bytes, context, then: .waiting) }
-            context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
+        case .request(let asked, .json(let json)):
+            held = nil
+            write(json, asked, context)
+        case .request(let asked, .soon(let work)):
+            held = nil
+            think(work, asked, bytes, context)
+        case .request(_, .leave): pass(bytes, context, then: .waiting)
         }
+    }
+
+    private func hold(_ bytes: ByteBuffer) {
+        if held == nil { held = bytes } else { held?.writeImmutableBuffer(bytes) }
+    }
+
+    private func think(
+        _ work: @escaping @Sendable () async -> ByteBuffer?, _ asked: Asked, _ bytes: ByteBuffer,
+        _ context: ChannelHandlerContext
+    ) {
+        state = .thinking
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        // It ends by itself, soon; a connection that ends meanwhile is not waited for.
+        Task(executorPreference: LoopExecutor(context.eventLoop)) {
+            let json = await work()
+            bound.eventLoop.execute { bound.value.handler.finish(json, asked, bytes, bound.value.context) }
+        }
+    }
+
+    private func finish(_ json: ByteBuffer?, _ asked: Asked, _ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard state == .thinking, context.channel.isActive else { return }
+        let next = held
+        held = nil
+        state = .ready
+        if let json {
+            write(json, asked, context)
+        } else {
+            pass(bytes, context, then: .waiting)
+        }
+        if let next { channelRead(context: context, data: wrapInboundOut(next)) }
     }
 
     /// A request that was cut off is the router's to judge.
@@ -100,7 +136,7 @@ final class PromptHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func passHeld(_ context: ChannelHandlerContext) {
-        if let held { pass(held, context, then: .passing) }
+        if let held, state == .ready { pass(held, context, then: .passing) }
     }
 
     private func pass(_ bytes: ByteBuffer, _ context: ChannelHandlerContext, then next: State) {
@@ -110,22 +146,42 @@ final class PromptHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(wrapInboundOut(bytes))
     }
 
-    /// What the bytes are, and the answer when they are a request that has one.
-    private func read(_ bytes: UnsafeRawBufferPointer) -> (outcome: PromptParser.Outcome, answer: ByteBuffer?) {
-        let outcome = parser.read(bytes)
-        guard case .request(let index, let body) = outcome, NIODeadline.now() - lastPassedOn < Self.patience else {
-            return (outcome, nil)
-        }
-        let started = ContinuousClock.now
-        let (route, metrics) = routes[index]
-        let request = PromptRequest(bytes: bytes, names: parser.names, values: parser.values, body: body)
-        guard let json = route.answer(request) else { return (outcome, nil) }
-        let answer = response(json, requestID: parser.value(of: "x-request-id", in: bytes))
-        metrics?.record(status: 200, started.duration(to: .now))
-        return (outcome, answer)
+    /// What is needed to answer a request when its bytes are gone.
+    private struct Asked {
+        let route: Int
+        let requestID: String?
+        let at: ContinuousClock.Instant
     }
 
-    private func response(_ json: ByteBuffer, requestID given: UnsafeRawBufferPointer?) -> ByteBuffer {
+    private enum Outcome {
+        case request(Asked, PromptAnswer)
+        case incomplete
+        case other
+    }
+
+    private func read(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+        switch parser.read(bytes) {
+        case .incomplete: return .incomplete
+        case .other: return .other
+        case .request(let route, let body):
+            let given = parser.value(of: "x-request-id", in: bytes)
+            let asked = Asked(
+                route: route,
+                requestID: given.flatMap {
+                    RequestIdentifier.isSane($0) ? String(decoding: $0, as: UTF8.self) : nil
+                }, at: .now)
+            guard NIODeadline.now() - lastPassedOn < Self.patience else { return .request(asked, .leave) }
+            let request = PromptRequest(bytes: bytes, names: parser.names, values: parser.values, body: body)
+            return .request(asked, routes[route].route.answer(request))
+        }
+    }
+
+    private func write(_ json: ByteBuffer, _ asked: Asked, _ context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(response(json, requestID: asked.requestID)), promise: nil)
+        routes[asked.route].metrics?.record(status: 200, asked.at.duration(to: .now))
+    }
+
+    private func response(_ json: ByteBuffer, requestID given: String?) -> ByteBuffer {
         var response = ByteBufferAllocator().buffer(capacity: json.readableBytes + 256)
         response.writeStaticString(
             """
@@ -134,8 +190,8 @@ final class PromptHandler: ChannelInboundHandler, RemovableChannelHandler {
             """)
         response.writeString(String(json.readableBytes))
         response.writeStaticString("\r\nX-Request-ID: ")
-        if let given, RequestIdentifier.isSane(given) {
-            response.writeBytes(given)
+        if let given {
+            response.writeString(given)
         } else {
             requests &+= 1
             response.writeString(prefix + String(requests, radix: 16))

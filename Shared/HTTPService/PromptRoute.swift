@@ -9,17 +9,28 @@ public import NIOCore
 public struct PromptRoute: Sendable {
     let path: StaticString
     let headers: [StaticString]
-    let answer: @Sendable (PromptRequest) -> ByteBuffer?
+    let answer: @Sendable (PromptRequest) -> PromptAnswer
 
     /// - Parameters:
     ///   - path: As it stands in the request line, without a query.
     ///   - headers: The header fields that it reads, in small letters; a request with one of them twice is the router's.
-    ///   - answer: The JSON of a 200, or nil when the router is to answer. It must neither wait nor take long.
+    ///   - answer: It must neither wait nor take long.
     public init(
-        _ path: StaticString, headers: [StaticString] = [], answer: @escaping @Sendable (PromptRequest) -> ByteBuffer?
+        _ path: StaticString, headers: [StaticString] = [], answer: @escaping @Sendable (PromptRequest) -> PromptAnswer
     ) {
         self.path = path
         self.headers = headers
         self.answer = answer
     }
+}
+
+/// What a `PromptRoute` says.
+public enum PromptAnswer: Sendable {
+    /// The JSON of a 200.
+    case json(ByteBuffer)
+    /// That JSON in a moment, or nil when the router is to answer after all; runs on the connection's event loop. It waits
+    /// for nothing outside the process.
+    case soon(@Sendable () async -> ByteBuffer?)
+    /// The router is to answer.
+    case leave
 }

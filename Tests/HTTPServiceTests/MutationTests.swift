@@ -126,7 +126,7 @@ import Testing
         let channel = EmbeddedChannel()
         let pipeline = channel.pipeline.syncOperations
         let route = PromptRoute("/prompt") { request in
-            request.formField("token").map { ByteBuffer(string: #"{"token":"\#($0)"}"#) }
+            request.formField("token").map { .json(ByteBuffer(string: #"{"token":"\#($0)"}"#)) } ?? .leave
         }
         let handler = PromptHandler([(route, nil)])
         if prompt { try pipeline.addHandler(handler) }

@@ -13,10 +13,9 @@ import Testing
 
         init() throws {
             let route = PromptRoute("/prompt", headers: ["authorization"]) { request in
-                guard request.header("authorization").map({ String(decoding: $0, as: UTF8.self) }) != "no" else {
-                    return nil
-                }
-                return request.formField("token").map { ByteBuffer(string: "prompt \($0)") }
+                let authorization = request.header("authorization").map { String(decoding: $0, as: UTF8.self) }
+                guard authorization != "no", let token = request.formField("token") else { return .leave }
+                return .json(ByteBuffer(string: "prompt \(token)"))
             }
             let handler = PromptHandler([(route, nil)])
             let pipeline = channel.pipeline.syncOperations
