@@ -148,7 +148,9 @@ let package = Package(
                 "IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, crypto, nioHTTP1, nioLocks, nioPosix, nioSSL,
                 metrics,
             ]),
-        service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "EventBus", "Redis", "WebSockets", nioLocks, nioSSL]),
+        service(
+            "mail-watcher", "MailWatcher",
+            ["IMAP", "MIME", "EventBus", "Redis", "WebSockets", nioLocks, nioPosix, nioSSL, metrics]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
         .target(

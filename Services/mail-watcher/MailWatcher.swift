@@ -26,31 +26,34 @@ import WebSockets
         }
         let redis = RedisClient(try Redis.Configuration(url: settings.platform.redisURL), logger: logger)
         let feed = EventFeed(bus: platform.bus, subscribers: subscribers)
-        let tokens = MailTokenSource(authURL: settings.authURL, serviceToken: settings.serviceToken)
-        let announcer = Announcer(bus: platform.bus, subscribers: subscribers, logger: logger)
         let accounts = platform.database.accounts
-        let memory = WatchMemory(redis: redis, bus: platform.bus, logger: logger)
+        let choice = MethodChoice(forced: settings.method), metrics = WatchMetrics()
+        let tools = WatchTools(
+            server: settings.imap, reconcileEvery: settings.reconcileEvery, pollEvery: settings.pollEvery,
+            tokens: MailTokenSource(authURL: settings.authURL, serviceToken: settings.serviceToken), choice: choice,
+            memory: WatchMemory(redis: redis, bus: platform.bus, logger: logger),
+            announcer: Announcer(bus: platform.bus, subscribers: subscribers, holder: instance, logger: logger),
+            turnstile: Turnstile(width: settings.logins), metrics: metrics, logger: logger)
+        let watchesAll = settings.watchesAll
         let watchlist = Watchlist(
-            subscribers: subscribers, linger: settings.linger,
-            leases: Leases(bus: platform.bus, holder: instance, logger: logger), revoked: revoked,
-            allAccounts: settings.watchesAll ? accounts.activeEmails : nil, logger: logger
-        ) { account in
-            MailboxWatch(
-                account: account, server: settings.imap, reconcileEvery: settings.reconcileEvery, tokens: tokens,
-                announcer: announcer, memory: memory, logger: logger)
-        }
+            tools: tools, subscribers: subscribers, linger: settings.linger,
+            leases: Leases(bus: platform.bus, holder: instance, logger: logger), revoked: revoked
+        ) { watchesAll ? try await accounts.activeEmails() : [] }
+        let pushes = Pushes(bus: platform.bus, watchlist: watchlist, choice: choice, metrics: metrics)
         let tickets = Tickets(redis: redis)
         let streams = EventStreams(
             platform: platform, subscribers: subscribers, feed: feed, watchlist: watchlist, queue: settings.queue)
 
         // Ended in the reverse order: the listeners, then what they hear, then the watches.
         service.run(watchlist)
+        service.run(pushes)
         service.run(feed)
         service.run(subscribers)
         service.serverBuilder = .http1WithWebSockets()
 
         EventRoutes(audience: Audience(platform: platform, tickets: tickets), tickets: tickets, streams: streams)
             .add(to: service.router)
+        PushRoutes(secret: settings.pushSecret, pushes: pushes).add(to: service.router)
         StatusRoutes(platform: platform, watchlist: watchlist, subscribers: subscribers, instance: instance)
             .add(to: service.router)
     }

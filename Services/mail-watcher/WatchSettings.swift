@@ -16,6 +16,13 @@ struct WatchSettings: ServiceSettings {
     /// How much longer than its last subscriber a mailbox is watched.
     let linger: Duration
     let reconcileEvery: Duration
+    let pollEvery: Duration
+    /// How the mail server is heard; nil finds out.
+    let method: WatchStatus.Method?
+    /// Logins at a time.
+    let logins: Int
+    /// What the mail server's pushes carry; nil refuses them.
+    let pushSecret: String?
     let subscribers: Int
     let queue: Int
 
@@ -32,10 +39,21 @@ struct WatchSettings: ServiceSettings {
             "watch.linger", default: .seconds(300), "How much longer than its last subscriber a mailbox is watched")
         reconcileEvery = read.duration(
             "watch.reconcile", default: .seconds(20), "How often a mailbox is looked at though nothing was heard of it")
+        pollEvery = read.duration(
+            "watch.poll", default: .seconds(60), in: .seconds(1)...(.seconds(3600)),
+            "How often a mailbox is looked at that is heard by push, or by looking alone")
+        method = WatchStatus.Method(
+            rawValue: read.choice(
+                "watch.method", of: ["auto", "idle", "push", "poll"], default: "auto",
+                "How mailboxes are heard; auto takes push where it comes, else IDLE, else looks"))
+        logins = read.int(
+            "watch.logins", default: 32, in: 1...10_000, "Logins to the IMAP server that may run at a time")
+        pushSecret = read.optionalSecret(
+            "push.secret", "What the mail server's pushes carry; without it they are refused")
         subscribers = read.int(
             "events.subscribers", default: 20_000, in: 1...1_000_000, "WebSockets and event streams open at once")
         queue = read.int(
-            "events.queue", default: 256, in: 8...65_536, "Events queued for a slow reader before it must list again")
+            "events.queue", default: 1024, in: 8...65_536, "Events queued for a slow reader before it must list again")
     }
 
     private static func imap(_ read: SettingsReader) -> IMAPConfiguration {
