@@ -6,6 +6,7 @@ import MailModel
 struct Announcer: Sendable {
     let bus: EventBus
     let subscribers: Subscribers
+    let webhooks: WebhookFeed
     /// This replica.
     let holder: String
     let logger: Logger
@@ -13,7 +14,9 @@ struct Announcer: Sendable {
     /// - Returns: The event's id in the log.
     /// - Throws: `EventBus.LeaseLost`; `Failure` while Redis is away.
     func publish(_ event: MailEvent) async throws -> String {
-        try await bus.publish(event, by: .init(lease: Leases.name(event.account), holder: holder)).id
+        let id = try await bus.publish(event, by: .init(lease: Leases.name(event.account), holder: holder)).id
+        webhooks.note(event.account)
+        return id
     }
 
     /// To the listeners of this replica alone, for now.

@@ -43,27 +43,23 @@ struct PushNote: Sendable, Equatable {
             needsLook = true
             return
         }
-        for event in events { add(event) }
-        for folder in content.folders ?? [] where folder.uid_validity > 0 {
-            states[folder.folder] = FolderState(
-                uidValidity: folder.uid_validity, uidNext: folder.uid_next, modSeq: folder.modseq,
-                exists: folder.messages, unseen: folder.unseen)
+        for (index, event) in events.enumerated() { try add(event, "events.\(index)") }
+        for (index, folder) in (content.folders ?? []).enumerated() where folder.uid_validity > 0 {
+            states[folder.folder] = try folder.state("folders.\(index)")
         }
         needsLook = needsLook || content.more == true
     }
 
-    private mutating func add(_ event: Content.Event) {
-        switch event.event {
-        case "MessageNew", "MessageAppend":
-            guard let uid = event.uid, let uidValidity = event.uid_validity else { return needsLook = true }
-            arrivals.append(
-                Arrival(folder: event.folder, uidValidity: uidValidity, message: Self.summary(event, uid: uid)))
-        case "MessageExpunge":
-            if let uid = event.uid, let uidValidity = event.uid_validity {
-                expunges.append(Expunge(folder: event.folder, uidValidity: uidValidity, uid: uid))
-            }
+    private mutating func add(_ event: Content.Event, _ field: String) throws {
+        let isMessage = ["MessageNew", "MessageAppend", "MessageExpunge"].contains(event.event)
+        guard isMessage, let uid = event.uid, let validity = event.uid_validity else { return needsLook = true }
+        let uid32 = try UInt32(uid, field + ".uid"), uidValidity = try UInt32(validity, field + ".uid_validity")
+        if event.event == "MessageExpunge" {
+            expunges.append(Expunge(folder: event.folder, uidValidity: uidValidity, uid: uid32))
             needsLook = true
-        default: needsLook = true
+        } else {
+            let message = Self.summary(event, uid: uid32)
+            arrivals.append(Arrival(folder: event.folder, uidValidity: uidValidity, message: message))
         }
     }
 
@@ -104,8 +100,8 @@ private struct Content: Decodable {
     struct Event: Decodable {
         let event: String
         let folder: String
-        var uid: UInt32?
-        var uid_validity: UInt32?
+        var uid: Int64?
+        var uid_validity: Int64?
         /// Seconds since 1970.
         var date: Int64?
         var from_address: String?
@@ -118,11 +114,22 @@ private struct Content: Decodable {
 
     struct Folder: Decodable {
         let folder: String
-        let uid_validity: UInt32
-        let uid_next: UInt32
-        let modseq: UInt64
-        let messages: Int
-        let unseen: Int
+        let uid_validity: Int64
+        let uid_next: Int64
+        let modseq: Int64
+        let messages: Int64
+        let unseen: Int64
+
+        func state(_ field: String) throws -> FolderState {
+            guard modseq >= 0 else {
+                throw Failure.invalid(field + ".modseq", code: "out_of_range", "must not be negative")
+            }
+            return FolderState(
+                uidValidity: try UInt32(uid_validity, field + ".uid_validity"),
+                uidNext: try UInt32(uid_next, field + ".uid_next"), modSeq: UInt64(modseq),
+                exists: Int(try UInt32(messages, field + ".messages")),
+                unseen: Int(try UInt32(unseen, field + ".unseen")))
+        }
     }
 
     let user: String
@@ -131,4 +138,14 @@ private struct Content: Decodable {
     var more: Bool?
     /// Of the OX driver, which sends one event in place of the list.
     var event: String?
+}
+
+extension UInt32 {
+    /// - Throws: `Failure` `invalid` naming the field.
+    fileprivate init(_ number: Int64, _ field: String) throws {
+        guard let value = UInt32(exactly: number) else {
+            throw Failure.invalid(field, code: "out_of_range", "must be from 0 to 4294967295")
+        }
+        self = value
+    }
 }

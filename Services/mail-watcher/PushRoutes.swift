@@ -1,11 +1,7 @@
-import EventBus
 import HTTPService
 import HTTPTypes
 import Hummingbird
-import Logging
 import MailModel
-import Redis
-import ServiceLifecycle
 
 /// What mail servers tell by themselves: Dovecot's Lua push driver with `deploy/dovecot/push.lua`, or its OX driver.
 ///
@@ -42,37 +38,6 @@ struct PushRoutes: Sendable {
             ConstantTime.equal(given, "Bearer \(secret)") || BasicCredential("dovecot:\(secret)").matches(request)
         else {
             throw Failure(.unauthorized, code: "invalid_push_secret", "A push needs the secret of this service.")
-        }
-    }
-}
-
-/// Where pushes go: to the watch of the mailbox, here or in another replica.
-struct Pushes: Sendable, Service {
-    let bus: EventBus
-    let watchlist: Watchlist
-    let choice: MethodChoice
-    let metrics: WatchMetrics
-
-    /// One that came to this replica. Nobody watching the mailbox is nothing unusual.
-    func take(_ body: [UInt8], _ push: PushNote) async {
-        metrics.pushed(isGood: true)
-        choice.pushHeard()
-        if watchlist.hear(push) { return }
-        // While Redis is away the other replicas find it with their next look.
-        do { try await bus.forward(push: body) } catch {}
-    }
-
-    /// Takes what the other replicas were told.
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            for await body in bus.pushes {
-                if body.isEmpty {
-                    watchlist.pushesMissed()
-                } else if let push = try? PushNote(body) {
-                    choice.pushHeard()
-                    _ = watchlist.hear(push)
-                }
-            }
         }
     }
 }

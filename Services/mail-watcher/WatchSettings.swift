@@ -25,6 +25,17 @@ struct WatchSettings: ServiceSettings {
     let pushSecret: String?
     let subscribers: Int
     let queue: Int
+    let webhooks: Webhooks
+
+    /// How webhooks are called.
+    struct Webhooks: Sendable {
+        let timeout: Duration
+        let retries: WebhookDeliveries.Retries
+        /// Whether URLs without TLS are taken.
+        let allowsInsecure: Bool
+        /// What may be called beside the Internet.
+        let allowed: PublicAddresses
+    }
 
     init(_ read: SettingsReader) {
         platform = PlatformSettings(read)
@@ -54,6 +65,25 @@ struct WatchSettings: ServiceSettings {
             "events.subscribers", default: 20_000, in: 1...1_000_000, "WebSockets and event streams open at once")
         queue = read.int(
             "events.queue", default: 1024, in: 8...65_536, "Events queued for a slow reader before it must list again")
+        webhooks = Self.webhooks(read)
+    }
+
+    private static func webhooks(_ read: SettingsReader) -> Webhooks {
+        let networks = read.list(
+            "webhooks.allowed_networks", "Networks that webhooks may lead to beside the Internet, such as 10.1.0.0/16")
+        return Webhooks(
+            timeout: read.duration(
+                "webhooks.timeout", default: .seconds(10), in: .seconds(1)...(.seconds(12)),
+                "How long a call of a webhook may take"),
+            retries: .init(
+                first: read.duration(
+                    "webhooks.retry", default: .seconds(5), in: .milliseconds(50)...(.seconds(3600)),
+                    "How long after a failed call the next follows; each later one waits five times as long"),
+                attempts: read.int(
+                    "webhooks.attempts", default: 9, in: 1...20, "Calls after which an event is given up")),
+            allowsInsecure: read.bool("webhooks.insecure", default: false, "Whether webhooks may use plain HTTP"),
+            allowed: PublicAddresses(allowing: networks)
+                ?? read.refuse("webhooks.allowed_networks", "must be networks like 10.1.0.0/16", .internet))
     }
 
     private static func imap(_ read: SettingsReader) -> IMAPConfiguration {

@@ -11,7 +11,7 @@ actor Watchlist: Service {
     /// A revoked mailbox, and the time before which its sessions began that are to end.
     typealias Revoked = (account: String, notBefore: Int64)
     /// Mailboxes wanted without a subscriber.
-    typealias Wanted = @Sendable () async throws -> [String]
+    typealias Wanted = @Sendable () async throws -> Set<String>
 
     private struct Entry {
         let watch: MailboxWatch
@@ -23,7 +23,7 @@ actor Watchlist: Service {
 
     /// A round that comes this late means that the process was frozen.
     private static let frozen = Duration.seconds(4)
-    private static let readEvery = Duration.seconds(10)
+    private static let readEvery = Duration.seconds(5)
 
     private let tools: WatchTools
     private let subscribers: Subscribers
@@ -161,7 +161,7 @@ actor Watchlist: Service {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let now = ContinuousClock.now
             if readAt <= now {
-                do { wanted = Set(try await others()) } catch {
+                do { wanted = try await others() } catch {
                     tools.logger.notice("Mailboxes to watch not read", metadata: ["error": "\(error)"])
                 }
                 readAt = now + Self.readEvery
