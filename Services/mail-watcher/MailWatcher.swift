@@ -1,6 +1,7 @@
 import Credentials
 import HTTPService
 import MailModel
+import NIOConcurrencyHelpers
 import Platform
 import Redis
 import Storage
@@ -32,6 +33,7 @@ import WebSockets
         let sender = WebhookSender(
             connector: try PublicConnector(allowed: settings.webhooks.allowed), timeout: settings.webhooks.timeout)
         let choice = MethodChoice(forced: settings.method), metrics = WatchMetrics()
+        let replicas = NIOLockedValueBox(Replicas(own: instance))
         let tools = WatchTools(
             server: settings.imap, reconcileEvery: settings.reconcileEvery, pollEvery: settings.pollEvery,
             tokens: MailTokenSource(authURL: settings.authURL, serviceToken: settings.serviceToken), choice: choice,
@@ -42,10 +44,10 @@ import WebSockets
         let watchesAll = settings.watchesAll
         let watchlist = Watchlist(
             tools: tools, subscribers: subscribers, linger: settings.linger,
-            leases: Leases(bus: platform.bus, holder: instance, logger: logger), revoked: revoked
+            leases: Leases(bus: platform.bus, holder: instance, logger: logger), revoked: revoked, replicas: replicas
         ) { watchesAll ? Set(try await accounts.activeEmails()) : webhookFeed.accounts }
         let pushes = Pushes(
-            bus: platform.bus, watchlist: watchlist, choice: choice, metrics: metrics, instance: instance)
+            bus: platform.bus, watchlist: watchlist, choice: choice, metrics: metrics, replicas: replicas)
         let tickets = Tickets(redis: redis)
         let streams = EventStreams(
             platform: platform, subscribers: subscribers, feed: feed, watchlist: watchlist, queue: settings.queue)

@@ -16,14 +16,16 @@ final class Pushes: Service {
     private let instance: String
     private let replicas: NIOLockedValueBox<Replicas>
 
-    /// - Parameter instance: The name of this replica.
-    init(bus: EventBus, watchlist: Watchlist, choice: MethodChoice, metrics: WatchMetrics, instance: String) {
+    init(
+        bus: EventBus, watchlist: Watchlist, choice: MethodChoice, metrics: WatchMetrics,
+        replicas: NIOLockedValueBox<Replicas>
+    ) {
         self.bus = bus
         self.watchlist = watchlist
         self.choice = choice
         self.metrics = metrics
-        self.instance = instance
-        replicas = NIOLockedValueBox(Replicas(own: instance))
+        self.replicas = replicas
+        instance = replicas.withLockedValue { $0.own }
     }
 
     /// One that came to this replica. Nobody watching the mailbox is nothing unusual.

@@ -4,10 +4,13 @@ struct Replicas: Sendable {
     /// Longer than a busy machine delays a word.
     static let patience = Duration.seconds(4)
 
-    private let own: String
+    let own: String
     private var heard: [String: ContinuousClock.Instant] = [:]
 
     init(own: String) { self.own = own }
+
+    /// This one and all that were heard lately.
+    var living: [String] { Array(Set(heard.keys).union([own])) }
 
     mutating func hear(_ name: String, now: ContinuousClock.Instant) { heard[name] = now }
 

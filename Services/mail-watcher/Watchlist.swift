@@ -31,6 +31,7 @@ actor Watchlist: Service {
     private let leases: Leases
     private let revoked: AsyncStream<Revoked>
     private let others: Wanted
+    private let replicas: NIOLockedValueBox<Replicas>
     private let hearings = NIOLockedValueBox<[String: Hearing]>([:])
     private var entries: [String: Entry] = [:]
     private var isStopping = false
@@ -38,16 +39,18 @@ actor Watchlist: Service {
     /// - Parameters:
     ///   - linger: How much longer than its last subscriber a mailbox is watched.
     ///   - revoked: Mailboxes whose sessions are to end.
+    ///   - replicas: They divide the mailboxes that all of them want.
     ///   - others: Mailboxes to watch whether or not somebody listens; read every few seconds.
     init(
         tools: WatchTools, subscribers: Subscribers, linger: Duration, leases: Leases, revoked: AsyncStream<Revoked>,
-        others: @escaping Wanted
+        replicas: NIOLockedValueBox<Replicas>, others: @escaping Wanted
     ) {
         self.tools = tools
         self.subscribers = subscribers
         self.linger = linger
         self.leases = leases
         self.revoked = revoked
+        self.replicas = replicas
         self.others = others
     }
 
@@ -166,7 +169,7 @@ actor Watchlist: Service {
                 }
                 readAt = now + Self.readEvery
             }
-            await sweep(wanted: wanted.union(subscribers.accounts))
+            await sweep(everywhere: wanted, here: Set(subscribers.accounts))
             for hearing in hearings.withLockedValue({ Array($0.values) }) { hearing.tick(now) }
             // Pushes went by unheard, or will not come any more: the mailboxes are looked at soon, not all at once.
             if now - last > Self.frozen || tools.choice.current != choice { pushesMissed() }
@@ -177,16 +180,24 @@ actor Watchlist: Service {
     }
 
     /// Begins what is wanted; gives up what has not been wanted for a while; keeps the leases.
-    private func sweep(wanted: Set<String>) async {
+    /// - Parameters:
+    ///   - everywhere: Wanted by all replicas: those that fall to another are left to it.
+    ///   - here: With a subscriber at this replica.
+    private func sweep(everywhere: Set<String>, here: Set<String>) async {
+        let living = replicas.withLockedValue { $0.living }, own = replicas.withLockedValue { $0.own }
+        let share = living.count == 1 ? everywhere : everywhere.filter { Division.owner(of: $0, among: living) == own }
+        let wanted = share.union(here)
         for account in wanted { want(account) }
         let now = ContinuousClock.now
         for (account, entry) in entries where !wanted.contains(account) {
-            guard let expires = entry.expires else {
+            if everywhere.contains(account), entry.expires == nil {
+                // Its subscriber left, or its owner has come.
+                await giveUp(account, entry)
+            } else if let expires = entry.expires {
+                if expires <= now { await giveUp(account, entry) }
+            } else {
                 entries[account]?.expires = now + linger
-                continue
             }
-            guard expires <= now else { continue }
-            await giveUp(account, entry)
         }
         let accounts = Array(entries.keys)
         apply(await leases.hold(accounts), among: accounts)

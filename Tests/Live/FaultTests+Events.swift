@@ -131,7 +131,9 @@ actor ResumingClient {
         var stream: EventStream? = try await open(bases[0])
         // What is announced first has an id that it can come back with.
         running = Task {
-            for attempt in 0... where !Task.isCancelled {
+            var attempt = 0
+            while !Task.isCancelled {
+                attempt += 1
                 if stream == nil { stream = try? await open(bases[attempt % bases.count]) }
                 if let stream { await follow(stream) } else { try? await Task.sleep(for: .milliseconds(100)) }
                 stream = nil

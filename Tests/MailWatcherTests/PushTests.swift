@@ -206,3 +206,36 @@ struct HearingTests {
         #expect(delays[7].map { $0 <= .seconds(47_600) } == true && delays[8] == nil)
     }
 }
+
+/// How replicas share what all of them want, and notice that one is missing.
+struct ReplicaTests {
+    @Test("mailboxes are divided evenly, and only the share of one that goes is moved")
+    func division() {
+        let accounts = (0..<3000).map { "person\($0)@example.com" }
+        let before = accounts.map { Division.owner(of: $0, among: ["a:1", "b:1", "c:1"]) }
+        for replica in ["a:1", "b:1", "c:1"] {
+            #expect((850...1150).contains(before.count { $0 == replica }), "\(replica)")
+        }
+        let after = accounts.map { Division.owner(of: $0, among: ["c:1", "a:1"]) }
+        for (old, new) in zip(before, after) where old != "b:1" { #expect(old == new) }
+    }
+
+    @Test("a replica that falls silent is missed once, unless it took leave or Redis is silent")
+    func silence() {
+        var replicas = Replicas(own: "a")
+        let start = ContinuousClock.now
+        for second in 0...3 {
+            for name in ["a", "b", "c"] { replicas.hear(name, now: start + .seconds(second)) }
+        }
+        replicas.leave("c")
+        #expect(Set(replicas.living) == ["a", "b"])
+        // Nothing comes for a while, not even our own word.
+        #expect(replicas.someoneFellSilent(now: start + .seconds(9)) == false)
+        for second in 10...12 { replicas.hear("a", now: start + .seconds(second)) }
+        #expect(replicas.someoneFellSilent(now: start + .seconds(12)) == false)
+        replicas.hear("a", now: start + .seconds(14))
+        #expect(replicas.someoneFellSilent(now: start + .seconds(14)) == true)
+        #expect(replicas.someoneFellSilent(now: start + .seconds(14)) == false)
+        #expect(replicas.living == ["a"])
+    }
+}
