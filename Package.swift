@@ -127,7 +127,7 @@ let package = Package(
             "HTTPService",
             [
                 "MailModel", "Credentials", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1,
-                nioHTTPTypesHTTP1, nioLocks, logging,
+                nioHTTPTypesHTTP1, nioLocks, nioPosix, nioSSL, logging,
                 coreMetrics, configuration, lifecycle, unixSignals, argumentParser,
             ]),
 
@@ -148,7 +148,11 @@ let package = Package(
                 "IMAP", "SMTP", "MIME", "HTMLSanitizer", hummingbirdCore, crypto, nioHTTP1, nioLocks, nioPosix, nioSSL,
                 metrics,
             ]),
-        service("mail-watcher", "MailWatcher", ["IMAP", "MIME", "EventBus", "Redis", "WebSockets", nioLocks, nioSSL]),
+        service(
+            "mail-watcher", "MailWatcher",
+            [
+                "IMAP", "MIME", "EventBus", "Redis", "WebSockets", crypto, nioHTTP1, nioLocks, nioPosix, nioSSL, metrics,
+            ]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
         .target(

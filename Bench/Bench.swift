@@ -4,7 +4,7 @@ import TestSupport
 /// `make bench`: what the product costs over what its parts cost, as ratios within one run.
 ///
 /// Machines are noisy and their speed drifts: each row interleaves the two things it compares and shows the ratio of
-/// medians. With names (`make bench ROWS="webmail delivery"`) only those parts are measured.
+/// medians. With names (`make bench ROWS="webmail watcher"`) only those parts are measured.
 @main struct Bench {
     private static let parts: [(name: String, rows: @Sendable (Product) async throws -> [Result])] = [
         ("memory", { try MemoryRows(product: $0).run() }),
@@ -15,9 +15,13 @@ import TestSupport
         ("mailboxes", { try ManyMailboxesRows(product: $0, mailboxes: 1000, messages: 20).run() }),
         ("contacts", { try ContactRows(product: $0, contacts: 50_000, rounds: 100).run() }),
         ("sending", { try SendRows(product: $0, rounds: 100).run() }),
-        ("delivery", { try DeliveryRows(product: $0, rounds: 40).run() }),
+        ("watcher", { try WatcherRows(product: $0, rounds: 200).run() + scale($0) }),
         ("revocation", { try RevocationRows(product: $0, rounds: 50, roundsWithoutRedis: 10).run() }),
     ]
+
+    private static func scale(_ product: Product) throws -> [Result] {
+        try WatcherScaleRows(product: product, mailboxes: 1000, sockets: 10_000).run()
+    }
 
     static func main() async throws {
         signal(SIGPIPE, SIG_IGN)

@@ -11,7 +11,7 @@ struct ManyMailboxesRows {
         let addresses = try product.makeMailboxes(mailboxes)
         let socket = try Socket(port: product.webmailPort)
         for address in addresses {
-            let bare = try BareIMAP(port: product.imapPort, user: address, token: try product.mailToken(address))
+            let bare = try BareIMAP(port: product.imapPort, user: address, token: try product.mailToken(for: address))
             try bare.append((0..<messages).map { Mails.mail($0, to: address) }, to: "INBOX")
             try bare.command("LOGOUT")
             try HTTPCall(

@@ -5,6 +5,7 @@ import TestSupport
 final class Product: Sendable {
     let authPort, webmailPort, watcherPort, imapPort, lmtpPort, smtpsPort: Int
     let serviceToken, introspectionCredentials, mailbox, pidsFolder, state, authority: String
+    let database: TestDatabase
     private let adminPort: Int
 
     init(_ stack: TestStack) throws {
@@ -18,6 +19,7 @@ final class Product: Sendable {
         watcherPort = try port(stack.watcherURL)
         imapPort = stack.imapPort
         lmtpPort = stack.lmtpPort
+        database = stack.database
         smtpsPort = stack.smtpsPort
         authority = stack.tlsCA
         serviceToken = stack.serviceToken
@@ -49,11 +51,13 @@ final class Product: Sendable {
         }
     }
 
-    func mailToken(_ address: String? = nil) throws -> String {
+    func mailToken() throws -> String { try mailToken(for: mailbox) }
+
+    func mailToken(for mailbox: String) throws -> String {
         struct Answer: Decodable { let access_token: String }
         let call = try HTTPCall(
             port: authPort, "POST", "/api/v1/auth/mail-token", headers: headers,
-            body: #"{"email":"\#(address ?? mailbox)"}"#)
+            body: #"{"email":"\#(mailbox)"}"#)
         return try JSONDecoder().decode(Answer.self, from: Data(try call())).access_token
     }
 

@@ -4,7 +4,9 @@ import NIOCore
 
 /// Events as clients see them.
 enum EventJSON {
-    static func buffer(_ event: MailEvent) throws -> ByteBuffer { ByteBuffer(bytes: try JSONEncoder().encode(event)) }
+    static func bytes(_ event: MailEvent) throws -> [UInt8] { Array(try JSONEncoder().encode(event)) }
+
+    static func buffer(_ event: MailEvent) throws -> ByteBuffer { ByteBuffer(bytes: try bytes(event)) }
 
     /// One event of a stream. JSON holds no line end, so one `data` line takes it.
     static func serverSent(_ event: MailEvent) throws -> ByteBuffer {

@@ -48,6 +48,27 @@ enum Folders {
         guard selected.uidValidity == uidValidity else { return [] }
         return fetched.messages.compactMap(Summary.of)
     }
+
+    /// Flags changed and messages expunged since a MODSEQ; nil when the folder is another by now.
+    ///
+    /// A folder other than INBOX is selected for it, and stays selected.
+    static func changes(
+        _ connection: IMAPConnection, _ folder: String, uidValidity: UInt32, since modSeq: UInt64
+    ) async throws -> (flags: [Watch.FlagChange], vanished: [UInt32])? {
+        if folder == inbox {
+            let answer = try await connection.run(
+                .uidFetch(.all, [.uid, .flags], changedSince: modSeq, vanished: true))
+            return (
+                answer.messages.compactMap(Watch.FlagChange.init), answer.vanished.numbers(limit: Hearing.limit)
+            )
+        }
+        let answer = try await connection.run(
+            .select(
+                MailboxName(folder), readOnly: true, condstore: true,
+                resync: QuickResync(uidValidity: uidValidity, modSeq: modSeq)))
+        guard answer.uidValidity == uidValidity else { return nil }
+        return (answer.changed.compactMap(Watch.FlagChange.init), answer.vanished.numbers(limit: Hearing.limit))
+    }
 }
 
 extension FolderState {

@@ -1,51 +1,151 @@
 import IMAP
 import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
 
-/// What a connection told since it was last looked at: bounded, and many things said at once are one wake.
+/// What a watch was told since it was last asked, by whichever way: bounded, and many things said at once are one news.
 final class Hearing: Sendable {
     struct News: Sendable, Equatable {
-        /// Of INBOX, the selected mailbox.
+        /// Of INBOX, the mailbox selected while IDLE is on.
         var flags: [Watch.FlagChange] = []
         var vanished: [UInt32] = []
+        var pushes: [PushNote] = []
+        /// The whole mailbox is to be looked at.
+        var look = false
+        /// When the first of it was heard.
+        var since: ContinuousClock.Instant?
     }
 
     /// What is beyond it is found by the look that follows, less precisely.
     static let limit = 1000
 
-    let wakes: AsyncStream<Void>
-    private let wake: AsyncStream<Void>.Continuation
-    private let news = NIOLockedValueBox(News())
-
-    init() {
-        (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    private struct State {
+        var news = News()
+        var isWoken = false
+        var waiter: CheckedContinuation<Void, Never>?
+        /// When the mailbox is looked at though nothing was heard.
+        var lookDue: ContinuousClock.Instant?
+        var alarms: Set<Alarm> = []
     }
 
+    private let state = NIOLockedValueBox(State())
+
+    /// From IMAP.
     func add(_ event: IMAPEvent) {
-        news.withLockedValue { news in
+        wake { state in
             switch event {
             case .fetched(let message):
-                guard news.flags.count < Self.limit, let change = Watch.FlagChange(message) else { return }
-                news.flags.append(change)
+                if state.news.flags.count < Self.limit, let change = Watch.FlagChange(message) {
+                    state.news.flags.append(change)
+                }
             case .vanished(let uids):
-                news.vanished += uids.numbers(limit: Self.limit - news.vanished.count)
+                state.news.vanished += uids.numbers(limit: Self.limit - state.news.vanished.count)
+            // Neither says anything of mail: Dovecot's "Still here" would otherwise cost a look.
+            case .status(let status) where status.code != .notificationOverflow: return false
+            case .flags: return false
             default: break
             }
+            state.news.look = true
+            return true
         }
-        switch event {
-        // Neither says anything of mail: Dovecot's "Still here" would otherwise cost a look.
-        case .status(let status) where status.code != .notificationOverflow: break
-        case .flags: break
-        default: wake.yield()
+    }
+
+    /// From a push.
+    func add(_ push: PushNote) {
+        wake { state in
+            if state.news.pushes.count < Self.limit {
+                state.news.pushes.append(push)
+            } else {
+                state.news.look = true
+            }
+            return true
         }
     }
 
     /// Time for a look although nothing was heard.
-    func remind() { wake.yield() }
+    func remind() {
+        wake { state in
+            state.news.look = true
+            return true
+        }
+    }
 
-    func take() -> News {
-        news.withLockedValue { news in
-            defer { news = News() }
-            return news
+    /// A look after a moment, for all that asks for one meanwhile.
+    func remind(in delay: Duration) { alarm(.look, in: delay) }
+
+    /// Something else is to be done after a moment.
+    func wake(in delay: Duration) { alarm(.wake, in: delay) }
+
+    /// From now on `tick` reminds when this time has come.
+    func lookIsDue(at instant: ContinuousClock.Instant) { state.withLockedValue { $0.lookDue = instant } }
+
+    /// Called every second.
+    func tick(_ now: ContinuousClock.Instant) {
+        let isDue = state.withLockedValue { state in
+            guard let due = state.lookDue, due <= now else { return false }
+            state.lookDue = nil
+            return true
+        }
+        if isDue { remind() }
+    }
+
+    /// Waits until there is something to do; one reader.
+    ///
+    /// - Returns: nil when the task is cancelled.
+    func next() async -> News? {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isReady = state.withLockedValue { state in
+                    if state.isWoken || Task.isCancelled { return true }
+                    state.waiter = continuation
+                    return false
+                }
+                if isReady { continuation.resume() }
+            }
+        } onCancel: {
+            release()?.resume()
+        }
+        guard !Task.isCancelled else { return nil }
+        return state.withLockedValue { state in
+            defer { state.news = News() }
+            state.isWoken = false
+            return state.news
+        }
+    }
+
+    // MARK: Inside
+
+    private func wake(_ note: (inout State) -> Bool) {
+        let waiter = state.withLockedValue { state -> CheckedContinuation<Void, Never>? in
+            guard note(&state) else { return nil }
+            if state.news.since == nil { state.news.since = .now }
+            state.isWoken = true
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
+    private func release() -> CheckedContinuation<Void, Never>? {
+        state.withLockedValue { state in
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+    }
+
+    private enum Alarm { case look, wake }
+
+    /// A timer of the event loop, not a task: it holds nothing but this, and nobody has to await it. One of a kind at a
+    /// time does for all.
+    private func alarm(_ alarm: Alarm, in delay: Duration) {
+        guard state.withLockedValue({ $0.alarms.insert(alarm).inserted }) else { return }
+        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: TimeAmount(delay)) { [weak self] in
+            guard let self else { return }
+            state.withLockedValue { _ = $0.alarms.remove(alarm) }
+            switch alarm {
+            case .look: remind()
+            case .wake: wake { _ in true }
+            }
         }
     }
 }

@@ -1,49 +1,37 @@
 import EventBus
 import Logging
 
-/// Who watches a mailbox among the replicas: one lease each, in Redis.
+/// Who watches a mailbox among the replicas: one lease each, in Redis, all of a replica kept with one request.
 struct Leases: Sendable {
-    /// How long a replica that died keeps its mailboxes from the others.
-    private static let life = Duration.seconds(10)
-    private static let renewal = Duration.seconds(3)
+    /// How long a replica that died keeps its mailboxes from the others, who ask every second.
+    static let life = Duration.seconds(8)
 
     let bus: EventBus
     /// This replica: unique, and the same after a restart.
     let holder: String
     let logger: Logger
 
-    /// Runs the watch whenever this replica holds the lease, until the task is cancelled.
-    func whileHeld(_ account: String, watch: MailboxWatch) async {
-        while !Task.isCancelled {
-            guard await acquire(account) else {
-                await watch.isWatchedElsewhere()
-                try? await Task.sleep(for: .seconds(2) * Double.random(in: 0.5...1))
-                continue
-            }
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await watch.run() }
-                group.addTask { await renew(account) }
-                await group.next()
-                group.cancelAll()
-            }
-            _ = try? await bus.releaseLease(name: name(account), holder: holder)
-        }
-    }
-
-    /// Without Redis every replica watches for its own subscribers: they hear events twice rather than never.
-    private func acquire(_ account: String) async -> Bool {
+    /// Takes what nobody has, keeps what is ours.
+    ///
+    /// Without Redis every replica watches for its own subscribers: what it announces then goes to them alone.
+    /// - Returns: The accounts to be watched here.
+    func hold(_ accounts: [String]) async -> Set<String> {
+        guard !accounts.isEmpty else { return [] }
         do {
-            return try await bus.acquireLease(name: name(account), holder: holder, ttl: Self.life)
-        } catch { return !Task.isCancelled }
-    }
-
-    /// Returns when another replica has the lease, or when cancelled.
-    private func renew(_ account: String) async {
-        while !Task.isCancelled {
-            try? await Task.sleep(for: Self.renewal)
-            guard await acquire(account) else { return }
+            let names = try await bus.holdLeases(names: accounts.map(Self.name), holder: holder, ttl: Self.life)
+            return Set(accounts.filter { names.contains(Self.name($0)) })
+        } catch {
+            logger.debug("Leases not held", metadata: ["error": "\(error)"])
+            return Set(accounts)
         }
     }
 
-    private func name(_ account: String) -> String { "watch.\(account)" }
+    /// Lets others have them at once.
+    func release(_ accounts: [String]) async {
+        for account in accounts {
+            do { try await bus.releaseLease(name: Self.name(account), holder: holder) } catch { return }
+        }
+    }
+
+    static func name(_ account: String) -> String { "watch.\(account)" }
 }

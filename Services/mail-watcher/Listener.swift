@@ -54,6 +54,9 @@ final class Listener: Sendable {
     /// The accounts it still hears; revocations take them away one by one from a service token.
     var accounts: Set<String> { state.withLockedValue { $0.accounts } }
 
+    /// Events that wait for the client.
+    var queued: Int { state.withLockedValue { $0.queue.count } }
+
     func offer(_ event: MailEvent) {
         let accepted = state.withLockedValue { state -> Bool in
             guard state.end == nil, state.accounts.contains(event.account) else { return false }

@@ -1,6 +1,7 @@
 import Credentials
 import HTTPService
 import MailModel
+import NIOConcurrencyHelpers
 import Platform
 import Redis
 import Storage
@@ -26,31 +27,51 @@ import WebSockets
         }
         let redis = RedisClient(try Redis.Configuration(url: settings.platform.redisURL), logger: logger)
         let feed = EventFeed(bus: platform.bus, subscribers: subscribers)
-        let tokens = MailTokenSource(authURL: settings.authURL, serviceToken: settings.serviceToken)
-        let announcer = Announcer(bus: platform.bus, subscribers: subscribers, logger: logger)
         let accounts = platform.database.accounts
-        let memory = WatchMemory(redis: redis, bus: platform.bus, logger: logger)
+        let store = platform.database.webhooks
+        let webhookFeed = WebhookFeed(bus: platform.bus, webhooks: store, logger: logger)
+        let sender = WebhookSender(
+            connector: try PublicConnector(allowed: settings.webhooks.allowed), timeout: settings.webhooks.timeout)
+        let choice = MethodChoice(forced: settings.method), metrics = WatchMetrics()
+        let replicas = NIOLockedValueBox(Replicas(own: instance))
+        let tools = WatchTools(
+            server: settings.imap, reconcileEvery: settings.reconcileEvery, pollEvery: settings.pollEvery,
+            tokens: MailTokenSource(authURL: settings.authURL, serviceToken: settings.serviceToken), choice: choice,
+            memory: WatchMemory(redis: redis, bus: platform.bus, logger: logger),
+            announcer: Announcer(
+                bus: platform.bus, subscribers: subscribers, webhooks: webhookFeed, holder: instance, logger: logger),
+            turnstile: Turnstile(width: settings.logins), metrics: metrics, logger: logger)
+        let watchesAll = settings.watchesAll
         let watchlist = Watchlist(
-            subscribers: subscribers, linger: settings.linger,
-            leases: Leases(bus: platform.bus, holder: instance, logger: logger), revoked: revoked,
-            allAccounts: settings.watchesAll ? accounts.activeEmails : nil, logger: logger
-        ) { account in
-            MailboxWatch(
-                account: account, server: settings.imap, reconcileEvery: settings.reconcileEvery, tokens: tokens,
-                announcer: announcer, memory: memory, logger: logger)
-        }
+            tools: tools, subscribers: subscribers, linger: settings.linger,
+            leases: Leases(bus: platform.bus, holder: instance, logger: logger), revoked: revoked, replicas: replicas
+        ) { watchesAll ? Set(try await accounts.activeEmails()) : webhookFeed.accounts }
+        let pushes = Pushes(
+            bus: platform.bus, watchlist: watchlist, choice: choice, metrics: metrics, replicas: replicas)
         let tickets = Tickets(redis: redis)
         let streams = EventStreams(
             platform: platform, subscribers: subscribers, feed: feed, watchlist: watchlist, queue: settings.queue)
 
         // Ended in the reverse order: the listeners, then what they hear, then the watches.
         service.run(watchlist)
+        service.run(pushes)
+        service.run(webhookFeed)
+        service.run(
+            WebhookDeliveries(
+                webhooks: store, sender: sender, retries: settings.webhooks.retries, logger: logger))
         service.run(feed)
         service.run(subscribers)
         service.serverBuilder = .http1WithWebSockets()
 
         EventRoutes(audience: Audience(platform: platform, tickets: tickets), tickets: tickets, streams: streams)
             .add(to: service.router)
+        PushRoutes(secret: settings.pushSecret, pushes: pushes).add(to: service.router)
+        let callers = service.router.with(deadline: WebhookRoutes.deadline).authenticated(platform.authenticator)
+        WebhookRoutes(
+            webhooks: store, sender: sender, feed: webhookFeed,
+            watch: { await watchlist.watch($0, patience: .seconds(3)) },
+            allowsInsecure: settings.webhooks.allowsInsecure
+        ).add(to: callers, once: callers.once(platform.idempotency))
         StatusRoutes(platform: platform, watchlist: watchlist, subscribers: subscribers, instance: instance)
             .add(to: service.router)
     }

@@ -1,59 +1,92 @@
 import Credentials
+import EventBus
 import IMAP
 import Logging
 import MailModel
 import NIOCore
 
-/// Watches one mailbox until its task is cancelled: logs in, listens, and comes back after every failure.
-///
-/// What is news is decided by `Watch` alone; this actor carries what is heard to it and its acts out.
-actor MailboxWatch {
-    let account: String
-    private let server: IMAPConfiguration
-    private let reconcileEvery: Duration
-    private let tokens: MailTokenSource
-    private let announcer: Announcer
-    private let memory: WatchMemory
-    private let logger: Logger
+/// What all watches of this replica share.
+final class WatchTools: Sendable {
+    let server: IMAPConfiguration
+    /// How often a mailbox is looked at though nothing was heard of it: beside IDLE, and where only looks tell.
+    let reconcileEvery, pollEvery: Duration
+    let tokens: MailTokenSource
+    let choice: MethodChoice
+    let memory: WatchMemory
+    let announcer: Announcer
+    /// In front of the server's login.
+    let turnstile: Turnstile
+    let metrics: WatchMetrics
+    let logger: Logger
 
-    private var watch = Watch()
-    private var lastEvent: String?
-    private var unsaved: [String: FolderState?] = [:]
-    private var connection: IMAPConnection?
-    /// Milliseconds since 1970.
-    private var tokenAskedAt: Int64 = 0
-    private var backoff = Backoff()
-    private var current: WatchStatus
-
-    /// - Parameter reconcileEvery: How often the whole mailbox is looked at even though nothing was heard: finds a dead
-    ///   server, and what a hibernated session failed to tell.
     init(
-        account: String, server: IMAPConfiguration, reconcileEvery: Duration, tokens: MailTokenSource,
-        announcer: Announcer, memory: WatchMemory, logger: Logger
+        server: IMAPConfiguration, reconcileEvery: Duration, pollEvery: Duration, tokens: MailTokenSource,
+        choice: MethodChoice, memory: WatchMemory, announcer: Announcer, turnstile: Turnstile, metrics: WatchMetrics,
+        logger: Logger
     ) {
-        self.account = account
         self.server = server
         self.reconcileEvery = reconcileEvery
+        self.pollEvery = pollEvery
         self.tokens = tokens
-        self.announcer = announcer
+        self.choice = choice
         self.memory = memory
+        self.announcer = announcer
+        self.turnstile = turnstile
+        self.metrics = metrics
         self.logger = logger
+    }
+}
+
+/// Watches one mailbox until its task is cancelled: looks, listens, and comes back after every failure.
+///
+/// What is news is decided by `Watch` alone; this actor carries what is heard to it and its acts out. The way of hearing
+/// decides only when it looks: with IDLE a connection stays open; beside push and between polls there is none.
+actor MailboxWatch {
+    /// The way of hearing is another now.
+    struct MethodChanged: Error {}
+
+    nonisolated let account: String
+    nonisolated let hearing = Hearing()
+    let tools: WatchTools
+
+    var watch = Watch()
+    var current: WatchStatus
+    var connection: IMAPConnection?
+    /// When the connection is given up, where none is needed to listen.
+    var connectionExpires: ContinuousClock.Instant?
+    /// Milliseconds since 1970.
+    var tokenAskedAt: Int64 = 0
+    private var backoff = Backoff()
+    private var steadiness = Steadiness()
+    /// New mail that a look found before its push came, by folder.
+    private var unconfirmed: [String: ContinuousClock.Instant] = [:]
+
+    // On their way out: `MailboxWatch+Announcing`.
+    var lastID: EventID?
+    var lastLogged: String?
+    var backlog: [MailEvent] = []
+    var updates = FolderUpdates()
+    var unsaved: [String: FolderState?] = [:]
+
+    init(account: String, tools: WatchTools) {
+        self.account = account
+        self.tools = tools
         current = WatchStatus(account: account)
     }
 
     var status: WatchStatus { current }
 
     func run() async {
-        watch = await memory.recall(account)
         while !Task.isCancelled {
-            do {
-                current.state = .connecting
-                try await listen()
-            } catch {
-                if Task.isCancelled { break }
-                await noteFailure(error)
+            current.state = .connecting
+            await recall()
+            do { try await hearUntilLost() } catch {
+                // Another replica may have gone on from what was remembered; so does whoever has the lease next.
+                isWatchedElsewhere()
+                try? await Task.sleep(for: .seconds(1))
             }
         }
+        disconnect()
         current.state = .stopped
     }
 
@@ -61,8 +94,10 @@ actor MailboxWatch {
     /// - Parameter notBefore: Milliseconds since 1970; the same revocation may be told again.
     func sessionRevoked(notBefore: Int64) async {
         guard tokenAskedAt < notBefore else { return }
-        await tokens.invalidate(account)
+        await tools.tokens.invalidate(account)
         connection?.close()
+        // Whether the mailbox may still be watched is found now, not at the next look.
+        hearing.remind()
     }
 
     /// Another replica has the lease.
@@ -71,151 +106,160 @@ actor MailboxWatch {
         current.error = "watched_by_another_replica"
     }
 
+    private func recall() async {
+        let memory = await tools.memory.recall(account)
+        watch = memory.watch
+        lastID = memory.lastEvent.flatMap { EventID($0) }
+        lastLogged = memory.lastEvent
+    }
+
+    /// - Throws: `EventBus.LeaseLost`.
+    private func hearUntilLost() async throws {
+        while !Task.isCancelled {
+            do { try await hear() } catch is MethodChanged {} catch let lost as EventBus.LeaseLost {
+                disconnect()
+                throw lost
+            } catch {
+                if Task.isCancelled { return }
+                disconnect()
+                await noteFailure(error)
+                continue
+            }
+            disconnect()
+        }
+    }
+
     private func noteFailure(_ error: any Error) async {
         watch.interrupted()
         let trouble = WatchTrouble(error)
-        if trouble.isRefusal { await tokens.invalidate(account) }
+        if trouble.isRefusal { await tools.tokens.invalidate(account) }
+        if current.method == .idle, current.state == .watching { steadiness.broke() }
         current.state = .backoff
         current.error = trouble.code
         current.reconnects += 1
-        logger.info("Watching interrupted", metadata: ["account": "\(account)", "error": "\(trouble.code)"])
+        tools.metrics.reconnected()
+        tools.logger.info(
+            "Watching interrupted", metadata: ["account": "\(account)", "error": "\(trouble.code)"])
         try? await Task.sleep(for: backoff.next(limit: trouble.retryLimit))
     }
 
-    // MARK: One connection
+    // MARK: Listening
 
-    private func listen() async throws {
-        tokenAskedAt = Timestamp.now()
-        let token = try await tokens.token(for: account)
-        let connection = try await IMAPConnection.connect(server, logger: logger)
-        self.connection = connection
-        defer {
-            connection.close()
-            self.connection = nil
-        }
-        try await connection.authenticate(.xoauth2(user: account, token: token), id: ["name": "xynap-mail"])
-        try await open(connection)
+    private func hear() async throws {
+        let choice = steadiness.allows(tools.choice.current)
+        current.method = choice.method
+        current.methodReason = choice.reason
+        let connection = try await session()
+        try await look(connection)
+        unconfirmed = [:]
         backoff.reset()
         current.state = .watching
         current.error = nil
-        let heard = Hearing()
-        // Renewed long before the 30 minutes after which servers give up (RFC 9051 §6.3.13).
-        try await connection.idle(renewal: .minutes(4)) { events in
-            try await listen(to: events, on: connection, heard)
+        guard choice.method == .idle else {
+            disconnect()
+            return try await attend()
         }
-    }
-
-    /// Selects INBOX, asks for news of all folders where the server can (RFC 5465), then looks at everything once:
-    /// in this order, so that nothing falls between the look and the listening.
-    private func open(_ connection: IMAPConnection) async throws {
-        let can = connection.capabilities
-        if can.isSuperset(of: [.qresync, .enable]) { _ = try await connection.run(.enable([.qresync])) }
-        try await selectInbox(connection)
-        if can.contains(.notify) {
-            try await connection.run(
-                .notify([
-                    NotifyFilter(.selected, [.messageNew([.uid, .flags]), .messageExpunge, .flagChange]),
-                    NotifyFilter(.personal, [.messageNew(), .messageExpunge, .flagChange, .mailboxName]),
-                ]))
+        guard connection.capabilities.contains(.idle) else {
+            tools.choice.idleIsMissing()
+            throw MethodChanged()
         }
-        try await look(connection)
+        steadiness.began()
+        // Renewed before a NAT forgets the connection, and long before the 30 minutes after which servers give up
+        // (RFC 9051 §6.3.13).
+        try await connection.idle(renewal: .minutes(4)) { events in try await attend(events) }
     }
 
-    /// Opens INBOX to listen to it, and hears what changed there since, where the server can tell (QRESYNC).
-    private func selectInbox(_ connection: IMAPConnection) async throws {
-        let can = connection.capabilities
-        let anchor = can.isSuperset(of: [.qresync, .enable]) ? watch.anchor(Folders.inbox) : nil
-        let inbox = try await connection.run(
-            .select(
-                .inbox, readOnly: true, condstore: can.contains(.condstore),
-                resync: anchor.map { QuickResync(uidValidity: $0.uidValidity, modSeq: $0.modSeq) }))
-        guard let anchor, inbox.uidValidity == anchor.uidValidity else { return }
-        try await perform(
-            watch.vanished(Folders.inbox, inbox.vanished.numbers(limit: Hearing.limit))
-                + watch.flagged(
-                    Folders.inbox, inbox.changed.compactMap(Watch.FlagChange.init), through: inbox.highestModSeq ?? 0),
-            connection)
-    }
-
-    private func listen(to events: IMAPEvents, on connection: IMAPConnection, _ heard: Hearing) async throws {
-        let reconcileEvery = reconcileEvery
+    private func attend(_ events: IMAPEvents) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
+            let hearing = hearing
             group.addTask {
-                for try await event in events { heard.add(event) }
+                for try await event in events { hearing.add(event) }
                 throw IMAPError.closed
             }
-            group.addTask {
-                while true {
-                    try await Task.sleep(for: reconcileEvery)
-                    heard.remind()
-                }
-            }
-            group.addTask {
-                for await _ in heard.wakes { try await self.process(heard.take(), connection) }
-                throw CancellationError()
-            }
-            // Each ends by throwing alone; the first to end takes the others with it.
+            group.addTask { try await self.attend() }
+            // Each ends by throwing alone; the first to end takes the other with it.
             try await group.next()
         }
     }
 
-    private func process(_ news: Hearing.News, _ connection: IMAPConnection) async throws {
-        var acts = watch.vanished(Folders.inbox, news.vanished)
-        acts += watch.flagged(Folders.inbox, news.flags)
-        try await perform(acts, connection)
-        try await look(connection)
+    private func attend() async throws {
+        scheduleLook()
+        while let news = await hearing.next() { try await process(news) }
+        throw CancellationError()
+    }
+
+    private func process(_ news: Hearing.News) async throws {
+        var acts: [Watch.Act] = []
+        for push in news.pushes {
+            for arrival in push.arrivals { unconfirmed[arrival.folder] = nil }
+            acts += watch.pushed(push)
+        }
+        acts += watch.vanished(Folders.inbox, news.vanished) + watch.flagged(Folders.inbox, news.flags)
+        try await perform(acts, heardAt: news.since)
+        try await tellHeldBack()
+        if news.look {
+            scheduleLook()
+            guard steadiness.allows(tools.choice.current).method == current.method else { throw MethodChanged() }
+            try await look(session(), heardAt: news.since)
+            // Whoever pushes once pushes again: a flood of changes is one login.
+            connectionExpires = .now + (news.pushes.isEmpty ? .zero : .seconds(5))
+        }
+        attendToTime(.now)
+    }
+
+    /// What is due by time alone; then sets the next alarm.
+    private func attendToTime(_ now: ContinuousClock.Instant) {
+        if current.method != .idle, let expires = connectionExpires, expires <= now { disconnect() }
+        if unconfirmed.values.contains(where: { $0 <= now }) {
+            unconfirmed = [:]
+            tools.choice.pushMissed(now: now)
+        }
+        let expiry = current.method == .idle || connection == nil ? nil : connectionExpires
+        let retry = backlog.isEmpty ? nil : now + .milliseconds(500)
+        let next = [expiry, retry, updates.nextDue, unconfirmed.values.min()].compactMap { $0 }.min()
+        if let next { hearing.wake(in: max(.milliseconds(1), next - .now)) }
+    }
+
+    private func scheduleLook() {
+        let interval = current.method == .idle ? tools.reconcileEvery : tools.pollEvery
+        hearing.lookIsDue(at: .now + interval * Double.random(in: 0.9...1.1))
     }
 
     /// One round trip that tells the state of every folder.
-    private func look(_ connection: IMAPConnection) async throws {
+    private func look(_ connection: IMAPConnection, heardAt: ContinuousClock.Instant? = nil) async throws {
         let folders = try await Folders.look(connection)
-        try await perform(watch.listed(folders.states, quiet: folders.quiet), connection)
-    }
-
-    // MARK: Acts
-
-    /// A fetch that fails keeps nothing else from being announced: it would not be news a second time.
-    private func perform(_ acts: [Watch.Act], _ connection: IMAPConnection) async throws {
-        var waiting = acts[...]
-        var failure: (any Error)?
-        while let act = waiting.popFirst() {
-            switch act {
-            case .announce(let kind):
-                lastEvent = await announcer.announce(account, kind) ?? lastEvent
-                current.lastEventAt = Timestamp.rfc3339(milliseconds: Timestamp.now())
-            case .remember(let folder, let state): unsaved.updateValue(state, forKey: folder)
-            case .fetch(let folder, let uidValidity, let uids):
-                guard failure == nil else { continue }
-                do {
-                    waiting = try await fetch(folder, uidValidity, uids, connection) + waiting
-                } catch { failure = error }
-            }
+        let acts = watch.listed(folders.states, quiet: folders.quiet, tellsChanges: connection.canResync)
+        if current.method == .push, current.state == .watching {
+            for case .fetch(let folder, _, _) in acts { unconfirmed[folder] = .now + .seconds(2) }
         }
-        // After the announcing: a crash in between is found by the next watch in the log of events.
-        if !unsaved.isEmpty, await memory.remember(account, unsaved, lastEvent: lastEvent) { unsaved = [:] }
-        if let failure { throw failure }
-    }
-
-    private func fetch(
-        _ folder: String, _ uidValidity: UInt32, _ uids: Range<UInt32>, _ connection: IMAPConnection
-    ) async throws -> [Watch.Act] {
-        do {
-            let messages = try await Folders.summaries(connection, folder, uidValidity: uidValidity, uids: uids)
-            if folder != Folders.inbox { try await selectInbox(connection) }
-            return watch.fetched(folder, uidValidity: uidValidity, uids: uids, messages)
-        } catch let error as IMAPError where !error.endsConnection && folder != Folders.inbox {
-            // Deleted just now, or closed to us; the next look tells which.
-            watch.interrupted(folder)
-            try await selectInbox(connection)
-            return []
-        }
+        try await perform(acts, heardAt: heardAt)
     }
 }
 
-extension Watch.FlagChange {
-    /// nil for a FETCH response without UID or flags.
-    init?(_ message: FetchedMessage) {
-        guard let uid = message.uid, let flags = message.flags else { return nil }
-        self.init(uid: uid, flags: MessageSummary.words(flags), modSeq: message.modSeq)
+/// Whether the connections of one mailbox hold: who is thrown out again and again polls for a while instead.
+struct Steadiness: Sendable {
+    private static let patience = 3
+    private static let short = Duration.seconds(30)
+    private static let rest = Duration.seconds(600)
+
+    private var begun = ContinuousClock.now
+    private var breaks = 0
+    private var restsUntil: ContinuousClock.Instant?
+
+    mutating func began() { begun = .now }
+
+    /// The connection ended.
+    mutating func broke() {
+        breaks = ContinuousClock.now - begun < Self.short ? breaks + 1 : 0
+        guard breaks >= Self.patience else { return }
+        breaks = 0
+        restsUntil = .now + Self.rest
+    }
+
+    func allows(_ choice: MethodChoice.Choice) -> MethodChoice.Choice {
+        guard choice.method == .idle, choice.reason != "forced", let restsUntil, restsUntil > .now else {
+            return choice
+        }
+        return MethodChoice.Choice(method: .poll, reason: "idle_breaks")
     }
 }

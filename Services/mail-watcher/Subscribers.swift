@@ -8,21 +8,7 @@ final class Subscribers: Sendable, Service {
     private struct State {
         var listeners: [ObjectIdentifier: Listener] = [:]
         var byAccount: [String: [ObjectIdentifier: Listener]] = [:]
-        var toldLocally: Set<Mail> = []
         var isClosed = false
-    }
-
-    /// What makes two events tell of the same mail.
-    private struct Mail: Hashable {
-        let account: String
-        let folder: String
-        let uid: UInt32
-
-        /// nil for an event that tells of no new mail.
-        init?(_ event: MailEvent) {
-            guard case .newMessage(let folder, let message) = event.kind else { return nil }
-            (account, self.folder, uid) = (event.account, folder, message.uid)
-        }
     }
 
     private let capacity: Int
@@ -40,6 +26,9 @@ final class Subscribers: Sendable, Service {
     var count: Int { state.withLockedValue { $0.listeners.count } }
 
     func count(of account: String) -> Int { state.withLockedValue { $0.byAccount[account]?.count ?? 0 } }
+
+    /// Events that wait for slow readers.
+    var queued: Int { all.reduce(0) { $0 + $1.queued } }
 
     /// The accounts with a listener.
     var accounts: [String] { state.withLockedValue { Array($0.byAccount.keys) } }
@@ -70,21 +59,8 @@ final class Subscribers: Sendable, Service {
         }
     }
 
-    /// Hands an event to all who listen to its account, unless they heard of that mail without Redis.
+    /// Hands an event to all who listen to its account. One that came before, with the same id, they pass over.
     func deliver(_ event: MailEvent) {
-        if let mail = Mail(event), state.withLockedValue({ $0.toldLocally.remove(mail) != nil }) { return }
-        for listener in listeners(of: event.account) { listener.offer(event) }
-    }
-
-    /// As `deliver`, for an event that Redis did not take in time. It may have taken it all the same; when it comes from
-    /// there, it is passed over.
-    func deliverLocally(_ event: MailEvent) {
-        if let mail = Mail(event) {
-            state.withLockedValue { state in
-                if state.toldLocally.count >= 10_000 { state.toldLocally.removeAll() }
-                state.toldLocally.insert(mail)
-            }
-        }
         for listener in listeners(of: event.account) { listener.offer(event) }
     }
 

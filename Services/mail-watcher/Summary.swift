@@ -29,7 +29,7 @@ enum Summary {
         return parsed.plain ?? ""
     }
 
-    private static func oneLine(_ text: String) -> String {
+    static func oneLine(_ text: String) -> String {
         String(text.split(whereSeparator: \.isWhitespace).joined(separator: " ").prefix(previewLength))
     }
 }

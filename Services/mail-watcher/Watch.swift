@@ -11,6 +11,11 @@ struct Watch: Sendable {
         /// Fetch the summaries of these UIDs and hand them to `fetched`.
         case fetch(folder: String, uidValidity: UInt32, uids: Range<UInt32>)
         case announce(MailEvent.Kind)
+        /// Ask which flags were changed and which messages expunged since this MODSEQ (RFC 7162 §3.2.6), and hand the
+        /// answer to `vanished` and `flagged`; it reaches to `through` at least.
+        case changes(folder: String, uidValidity: UInt32, since: UInt64, through: UInt64)
+        /// Look at the whole mailbox a moment later.
+        case look
         /// Keep the state of a folder; nil forgets it.
         case remember(folder: String, FolderState?)
     }
@@ -26,15 +31,20 @@ struct Watch: Sendable {
     /// More news than this in one folder at once are a `mail.resync`: a client lists faster than it hears them.
     static let burst: UInt32 = 1000
 
-    private(set) var states: [String: FolderState]
+    var states: [String: FolderState]
     /// Folders in which the user's own copies land (Sent, Drafts, Trash): their mail is counted, not announced.
-    private var quiet: Set<String> = []
+    var quiet: Set<String> = []
     /// False until the first full look: what is there then is not news.
-    private var seeded: Bool
+    private(set) var seeded: Bool
     /// What the server said of a folder whose summaries are being fetched.
     private var pending: [String: FolderState] = [:]
-    /// The flags last told of a few messages: the server repeats those of a new mail, and its own echo of a change.
-    private var told: [String: [UInt32: Set<String>]] = [:]
+    /// A hash of the flags last told of a few messages: the server repeats those of a new mail, and its own echo of a
+    /// change.
+    private var told: [String: [UInt32: Int]] = [:]
+    /// The MODSEQ at which the counts last told were taken: older ones, overtaken on their way, say nothing.
+    private var countedAt: [String: UInt64] = [:]
+    /// New mail that was pushed before the mail in front of it.
+    var early: [String: [UInt32: MessageSummary]] = [:]
     /// Messages lately told to be gone: a SELECT with QRESYNC tells them again.
     private var toldGone: [String: Set<UInt32>] = [:]
     private static let toldLimit = 256
@@ -46,8 +56,12 @@ struct Watch: Sendable {
     }
 
     /// The whole mailbox was looked at.
-    /// - Parameter quiet: The folders with the role Sent, Drafts or Trash (RFC 6154 §2).
-    mutating func listed(_ folders: [String: FolderState], quiet: Set<String>) -> [Act] {
+    /// - Parameters:
+    ///   - quiet: The folders with the role Sent, Drafts or Trash (RFC 6154 §2).
+    ///   - tellsChanges: The server can say what changed since a MODSEQ (RFC 7162).
+    mutating func listed(
+        _ folders: [String: FolderState], quiet: Set<String>, tellsChanges: Bool = false
+    ) -> [Act] {
         self.quiet = quiet
         var acts: [Act] = []
         for folder in states.keys.filter({ folders[$0] == nil }).sorted() {
@@ -56,8 +70,18 @@ struct Watch: Sendable {
         for (folder, state) in folders.sorted(by: { $0.key < $1.key }) {
             acts += heard(folder, state)
         }
+        if seeded, tellsChanges { acts += changes(in: folders) }
         seeded = true
         return acts
+    }
+
+    private func changes(in folders: [String: FolderState]) -> [Act] {
+        folders.sorted { $0.key < $1.key }.compactMap { folder, now in
+            guard let known = states[folder], known.uidValidity == now.uidValidity, known.modSeq > 0,
+                now.modSeq > known.modSeq
+            else { return nil }
+            return .changes(folder: folder, uidValidity: known.uidValidity, since: known.modSeq, through: now.modSeq)
+        }
     }
 
     /// The server told the state of one folder.
@@ -100,6 +124,7 @@ struct Watch: Sendable {
         let news = messages.filter { $0.uid >= state.uidNext && uids.contains($0.uid) }.sorted { $0.uid < $1.uid }
         state.uidNext = uids.upperBound
         states[folder] = state
+        early[folder] = early[folder]?.filter { $0.key >= state.uidNext }
         for message in news { tell(folder, message.uid, message.flags) }
         var acts: [Act] = news.map { .announce(.newMessage(folder: folder, message: $0)) }
         if let now = pending[folder], now.uidNext <= state.uidNext {
@@ -122,6 +147,7 @@ struct Watch: Sendable {
         state.modSeq = max(state.modSeq, through, changes.compactMap(\.modSeq).max() ?? 0)
         guard !news.isEmpty || state != states[folder] else { return [] }
         states[folder] = state
+        if news.count > Self.burst { return [.announce(.resync), .remember(folder: folder, state)] }
         return news.map { .announce(.flagsChanged(folder: folder, uid: $0.uid, flags: $0.flags)) }
             + [.remember(folder: folder, state)]
     }
@@ -133,14 +159,13 @@ struct Watch: Sendable {
         if known.count >= Self.toldLimit { known = [] }
         let news = uids.filter { $0 < state.uidNext && known.insert($0).inserted }
         toldGone[folder] = known
+        guard news.count < Hearing.limit else { return [.announce(.resync)] }
         return news.map { .announce(.messageGone(folder: folder, uid: $0)) }
     }
 
     /// A folder was deleted or renamed.
     mutating func gone(folder: String) -> [Act] {
-        pending[folder] = nil
-        told[folder] = nil
-        toldGone[folder] = nil
+        forget(folder)
         guard states.removeValue(forKey: folder) != nil else { return [] }
         return [.announce(.folderUpdate(folder: folder, unseen: 0, exists: 0)), .remember(folder: folder, nil)]
     }
@@ -163,23 +188,34 @@ struct Watch: Sendable {
     }
 
     /// - Returns: False when these are the flags told last.
-    @discardableResult private mutating func tell(_ folder: String, _ uid: UInt32, _ flags: [String]) -> Bool {
+    @discardableResult mutating func tell(_ folder: String, _ uid: UInt32, _ flags: [String]) -> Bool {
         var known = told[folder] ?? [:]
         if known.count >= Self.toldLimit, known[uid] == nil { known = [:] }
         defer { told[folder] = known }
-        return known.updateValue(Set(flags), forKey: uid) != Set(flags)
+        let hash = Set(flags).hashValue
+        return known.updateValue(hash, forKey: uid) != hash
     }
 
-    private mutating func replace(_ folder: String, with now: FolderState) -> [Act] {
+    private mutating func forget(_ folder: String) {
         pending[folder] = nil
         told[folder] = nil
         toldGone[folder] = nil
+        countedAt[folder] = nil
+        early[folder] = nil
+    }
+
+    private mutating func replace(_ folder: String, with now: FolderState) -> [Act] {
+        forget(folder)
         states[folder] = now
         return [.remember(folder: folder, now)]
     }
 
     /// Announces new counts. MODSEQ stays: only what `flagged` heard, or a full look, has been told up to it.
-    private mutating func count(_ folder: String, _ now: FolderState, always: Bool = false) -> [Act] {
+    mutating func count(_ folder: String, _ now: FolderState, always: Bool = false) -> [Act] {
+        guard now.modSeq == 0 || now.modSeq >= countedAt[folder] ?? 0 else {
+            return always ? states[folder].map { [.remember(folder: folder, $0)] } ?? [] : []
+        }
+        countedAt[folder] = now.modSeq
         guard let known = states[folder], always || known.exists != now.exists || known.unseen != now.unseen else {
             return []
         }

@@ -16,8 +16,8 @@ struct WatchMemory: Sendable {
     let bus: EventBus
     let logger: Logger
 
-    /// The watch as it was left; a new one when nothing is remembered or Redis is away.
-    func recall(_ account: String) async -> Watch {
+    /// The watch as it was left, and the id of the newest event; a new one when nothing is remembered or Redis is away.
+    func recall(_ account: String) async -> (watch: Watch, lastEvent: String?) {
         do {
             let fields = try await redis.command("HGETALL", key(account)).array ?? []
             var states: [String: FolderState] = [:]
@@ -32,10 +32,10 @@ struct WatchMemory: Sendable {
             }
             var watch = Watch(states: states)
             if let lastEvent { await catchUp(&watch, account, since: lastEvent) }
-            return watch
+            return (watch, try await bus.latestID(account: account))
         } catch {
             logger.notice("Watch begun without memory", metadata: ["account": "\(account)", "error": "\(error)"])
-            return Watch()
+            return (Watch(), nil)
         }
     }
 

@@ -2,11 +2,13 @@ import MailModel
 
 /// How the watching of one mailbox goes, as `GET …/watcher/status` shows it.
 struct WatchStatus: Sendable, Equatable, Codable {
-    enum Method: String, Sendable, Codable { case idle, push, poll }
+    enum Method: String, Sendable, Codable, CaseIterable { case idle, push, poll }
     enum State: String, Sendable, Codable, CaseIterable { case connecting, watching, backoff, stopped }
 
     let account: String
     var method = Method.idle
+    /// Why this way: a stable word.
+    var methodReason = "default"
     var state = State.connecting {
         didSet { if state != oldValue { since = Timestamp.rfc3339(milliseconds: Timestamp.now()) } }
     }
@@ -27,6 +29,7 @@ struct WatchStatus: Sendable, Equatable, Codable {
 
     enum CodingKeys: String, CodingKey {
         case account, method, state, since, reconnects, error, subscribers
+        case methodReason = "method_reason"
         case lastEventAt = "last_event_at"
     }
 
@@ -34,6 +37,7 @@ struct WatchStatus: Sendable, Equatable, Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(account, forKey: .account)
         try container.encode(method, forKey: .method)
+        try container.encode(methodReason, forKey: .methodReason)
         try container.encode(state, forKey: .state)
         try container.encode(since, forKey: .since)
         // As null, not left out: clients may rely on every field.

@@ -1,51 +1,71 @@
-import Credentials
 import EventBus
-import IMAP
 import Logging
 import MailModel
+import NIOConcurrencyHelpers
 import ServiceLifecycle
 
-/// Which mailboxes are watched by this replica: those with a subscriber, and for a while longer; or all.
+/// Which mailboxes are watched by this replica: those with a subscriber or a webhook, and for a while longer; or all.
 ///
-/// Replicas divide the mailboxes by leases in Redis, so that one mailbox is watched by one of them. While Redis is away
-/// each watches for its own subscribers.
+/// Replicas divide the mailboxes by leases in Redis, so that one mailbox is watched by one of them.
 actor Watchlist: Service {
     /// A revoked mailbox, and the time before which its sessions began that are to end.
     typealias Revoked = (account: String, notBefore: Int64)
+    /// Mailboxes wanted without a subscriber.
+    typealias Wanted = @Sendable () async throws -> Set<String>
 
     private struct Entry {
         let watch: MailboxWatch
-        let task: Task<Void, Never>
+        /// nil while another replica watches it.
+        var task: Task<Void, Never>?
         /// When it is given up, unless somebody subscribes before; nil while it is wanted.
         var expires: ContinuousClock.Instant?
     }
 
+    /// A round that comes this late means that the process was frozen.
+    private static let frozen = Duration.seconds(4)
+    private static let readEvery = Duration.seconds(5)
+
+    private let tools: WatchTools
     private let subscribers: Subscribers
     private let linger: Duration
-    private let revoked: AsyncStream<Revoked>
-    private let allAccounts: (@Sendable () async throws -> [String])?
-    private let makeWatch: @Sendable (String) -> MailboxWatch
     private let leases: Leases
-    private let logger: Logger
+    private let revoked: AsyncStream<Revoked>
+    private let others: Wanted
+    private let replicas: NIOLockedValueBox<Replicas>
+    private let hearings = NIOLockedValueBox<[String: Hearing]>([:])
     private var entries: [String: Entry] = [:]
     private var isStopping = false
 
     /// - Parameters:
     ///   - linger: How much longer than its last subscriber a mailbox is watched.
     ///   - revoked: Mailboxes whose sessions are to end.
-    ///   - allAccounts: Every active mailbox, to watch all of them; nil for those with a subscriber.
+    ///   - replicas: They divide the mailboxes that all of them want.
+    ///   - others: Mailboxes to watch whether or not somebody listens; read every few seconds.
     init(
-        subscribers: Subscribers, linger: Duration, leases: Leases, revoked: AsyncStream<Revoked>,
-        allAccounts: (@Sendable () async throws -> [String])?, logger: Logger,
-        makeWatch: @escaping @Sendable (String) -> MailboxWatch
+        tools: WatchTools, subscribers: Subscribers, linger: Duration, leases: Leases, revoked: AsyncStream<Revoked>,
+        replicas: NIOLockedValueBox<Replicas>, others: @escaping Wanted
     ) {
+        self.tools = tools
         self.subscribers = subscribers
         self.linger = linger
         self.leases = leases
         self.revoked = revoked
-        self.allAccounts = allAccounts
-        self.logger = logger
-        self.makeWatch = makeWatch
+        self.replicas = replicas
+        self.others = others
+    }
+
+    /// Hands a push to the watch of its mailbox.
+    ///
+    /// - Returns: False when this replica does not watch it.
+    nonisolated func hear(_ push: PushNote) -> Bool {
+        guard let hearing = hearings.withLockedValue({ $0[push.account] }) else { return false }
+        hearing.add(push)
+        return true
+    }
+
+    /// Pushes for other replicas' mailboxes may have been missed.
+    nonisolated func pushesMissed() {
+        for hearing in hearings.withLockedValue({ Array($0.values) }) { Self.lookSoon(hearing) }
     }
 
     /// Watches these mailboxes, and waits until each is watched or known not to be.
@@ -53,8 +73,12 @@ actor Watchlist: Service {
     func watch(_ accounts: [String], patience: Duration) async {
         let deadline = ContinuousClock.now + patience
         for account in accounts { want(account) }
+        let idle = accounts.filter { entries[$0]?.task == nil }
+        apply(await leases.hold(idle), among: idle)
         for account in accounts {
-            while let watch = entries[account]?.watch, await watch.status.state == .connecting, .now < deadline {
+            while let entry = entries[account], entry.task != nil, await entry.watch.status.state == .connecting,
+                .now < deadline
+            {
                 do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
             }
         }
@@ -78,10 +102,13 @@ actor Watchlist: Service {
             group.addTask { await self.keep() }
             await group.waitForAll()
         }
+        // What is being announced is still announced; then the others may have the mailboxes, without waiting for the
+        // leases to end.
         isStopping = true
-        let last = entries.values.map(\.task)
-        for task in last { task.cancel() }
-        for task in last { await task.value }
+        let last = entries.filter { $0.value.task != nil }
+        for entry in last.values { entry.task?.cancel() }
+        for entry in last.values { await entry.task?.value }
+        await leases.release(Array(last.keys))
     }
 
     // MARK: Inside
@@ -90,12 +117,37 @@ actor Watchlist: Service {
         guard !isStopping else { return }
         if entries[account] != nil {
             entries[account]?.expires = nil
-            return
+        } else {
+            entries[account] = Entry(watch: MailboxWatch(account: account, tools: tools))
         }
-        let watch = makeWatch(account)
-        // Not a child of `run`, since each ends by itself when its time is over; `run` ends and awaits the rest.
-        let task = Task { [leases] in await leases.whileHeld(account, watch: watch) }
-        entries[account] = Entry(watch: watch, task: task)
+    }
+
+    /// Begins what is ours and ends what is not.
+    private func apply(_ held: Set<String>, among accounts: [String]) {
+        guard !isStopping else { return }
+        for account in accounts {
+            guard let entry = entries[account] else { continue }
+            switch (held.contains(account), entry.task) {
+            case (true, nil): begin(account, entry.watch)
+            case (false, let task?): Task { await end(account, entry.watch, task) }
+            case (false, nil): Task { await entry.watch.isWatchedElsewhere() }
+            case (true, _?): break
+            }
+        }
+    }
+
+    private func begin(_ account: String, _ watch: MailboxWatch) {
+        hearings.withLockedValue { $0[account] = watch.hearing }
+        // Not a child of `run`, since each ends when its time is over; `run` ends and awaits the rest.
+        entries[account]?.task = Task { await watch.run() }
+    }
+
+    private func end(_ account: String, _ watch: MailboxWatch, _ task: Task<Void, Never>) async {
+        hearings.withLockedValue { _ = $0.removeValue(forKey: account) }
+        task.cancel()
+        await task.value
+        entries[account]?.task = nil
+        await watch.isWatchedElsewhere()
     }
 
     private func endRevoked() async {
@@ -107,34 +159,60 @@ actor Watchlist: Service {
     }
 
     private func keep() async {
-        var active = Set<String>()
-        var refresh = ContinuousClock.now
+        var wanted = Set<String>()
+        var readAt = ContinuousClock.now, choice = tools.choice.current, last = ContinuousClock.now
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            if let allAccounts, refresh <= .now {
-                do {
-                    active = Set(try await allAccounts())
-                    refresh = .now + .seconds(30)
-                } catch {
-                    logger.notice("Mailboxes to watch not read", metadata: ["error": "\(error)"])
+            let now = ContinuousClock.now
+            if readAt <= now {
+                do { wanted = try await others() } catch {
+                    tools.logger.notice("Mailboxes to watch not read", metadata: ["error": "\(error)"])
                 }
+                readAt = now + Self.readEvery
             }
-            sweep(wanted: active.union(subscribers.accounts))
+            await sweep(everywhere: wanted, here: Set(subscribers.accounts))
+            for hearing in hearings.withLockedValue({ Array($0.values) }) { hearing.tick(now) }
+            // Pushes went by unheard, or will not come any more: the mailboxes are looked at soon, not all at once.
+            if now - last > Self.frozen || tools.choice.current != choice { pushesMissed() }
+            (last, choice) = (now, tools.choice.current)
+            tools.metrics.note(watched: entries.count, listeners: subscribers.count, queued: subscribers.queued)
             await Pause.until(.seconds(1))
         }
     }
 
-    /// Begins what is wanted; gives up what has not been wanted for a while.
-    private func sweep(wanted: Set<String>) {
+    /// Begins what is wanted; gives up what has not been wanted for a while; keeps the leases.
+    /// - Parameters:
+    ///   - everywhere: Wanted by all replicas: those that fall to another are left to it.
+    ///   - here: With a subscriber at this replica.
+    private func sweep(everywhere: Set<String>, here: Set<String>) async {
+        let living = replicas.withLockedValue { $0.living }, own = replicas.withLockedValue { $0.own }
+        let share = living.count == 1 ? everywhere : everywhere.filter { Division.owner(of: $0, among: living) == own }
+        let wanted = share.union(here)
         for account in wanted { want(account) }
         let now = ContinuousClock.now
         for (account, entry) in entries where !wanted.contains(account) {
-            guard let expires = entry.expires else {
+            if everywhere.contains(account), entry.expires == nil {
+                // Its subscriber left, or its owner has come.
+                await giveUp(account, entry)
+            } else if let expires = entry.expires {
+                if expires <= now { await giveUp(account, entry) }
+            } else {
                 entries[account]?.expires = now + linger
-                continue
             }
-            guard expires <= now else { continue }
-            entry.task.cancel()
-            entries[account] = nil
         }
+        let accounts = Array(entries.keys)
+        apply(await leases.hold(accounts), among: accounts)
+    }
+
+    private func giveUp(_ account: String, _ entry: Entry) async {
+        entries[account] = nil
+        hearings.withLockedValue { _ = $0.removeValue(forKey: account) }
+        guard let task = entry.task else { return }
+        task.cancel()
+        await task.value
+        await leases.release([account])
+    }
+
+    private static func lookSoon(_ hearing: Hearing) {
+        hearing.lookIsDue(at: .now + .seconds(5) * Double.random(in: 0...1))
     }
 }

@@ -1,9 +1,6 @@
-import Glibc
 import HTTPService
 import NIOCore
 import NIOHTTP1
-import NIOPosix
-import NIOSSL
 
 /// Why a remote image could not be had. Who asks is told no more than that: nobody learns from us what stands where.
 enum ImageFailure: Error, Equatable {
@@ -27,24 +24,18 @@ struct ImageExchange: Sendable {
         let body: ByteBuffer
     }
 
-    let allowed: PublicAddresses
+    let connector: PublicConnector
     /// Bytes of a body.
     let maximumSize: Int
-    let tls: NIOSSLContext
-    let group: MultiThreadedEventLoopGroup
-
-    /// getaddrinfo blocks, for as long as a name server likes to be silent.
-    private static let resolvers: NIOThreadPool = {
-        let pool = NIOThreadPool(numberOfThreads: 4)
-        pool.start()
-        return pool
-    }()
 
     /// - Throws: `ImageFailure`.
-    func get(_ url: ImageURL, until deadline: NIODeadline) async throws -> Answer {
-        let addresses = try await resolve(url, until: deadline)
-        let open = addresses.filter(allowed.contains)
-        guard !open.isEmpty else { throw addresses.isEmpty ? ImageFailure.unreachable : .refused }
+    func get(_ url: PublicURL, until deadline: NIODeadline) async throws -> Answer {
+        let open: [SocketAddress]
+        do { open = try await connector.addresses(of: url, until: deadline) } catch let refusal
+            as PublicConnector.Refusal
+        {
+            throw ImageFailure(refusal)
+        }
         var failure = ImageFailure.unreachable
         for address in open.prefix(3) {
             do { return try await get(url, at: address, until: deadline) } catch let error as ImageFailure {
@@ -55,75 +46,22 @@ struct ImageExchange: Sendable {
         throw failure
     }
 
-    // MARK: Names
-
-    private func resolve(_ url: ImageURL, until deadline: NIODeadline) async throws -> [SocketAddress] {
-        let promise = group.any().makePromise(of: [SocketAddress].self)
-        let timer = group.any().scheduleTask(deadline: deadline) { promise.fail(ImageFailure.timedOut) }
-        Self.resolvers.submit { _ in promise.succeed(Self.addresses(of: url.host, port: url.port)) }
-        defer { timer.cancel() }
-        return try await promise.futureResult.get()
-    }
-
-    private static func addresses(of host: String, port: Int) -> [SocketAddress] {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        // The dot at the end keeps the resolver from trying the name inside our own domains.
-        let isName = host.utf8.last.map { (0x61...0x7a).contains($0) } == true && host.contains(".")
-        guard getaddrinfo(isName ? host + "." : host, String(port), &hints, &list) == 0 else { return [] }
-        defer { freeaddrinfo(list) }
-        var addresses: [SocketAddress] = []
-        var entry = list
-        while let info = entry?.pointee, addresses.count < 16 {
-            switch info.ai_family {
-            case AF_INET:
-                info.ai_addr.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                    addresses.append(SocketAddress($0.pointee))
-                }
-            case AF_INET6:
-                info.ai_addr.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
-                    addresses.append(SocketAddress($0.pointee))
-                }
-            default: break
+    private func get(_ url: PublicURL, at address: SocketAddress, until deadline: NIODeadline) async throws -> Answer {
+        do {
+            return try await connector.exchange(with: url, at: address, until: deadline) { answer in
+                ImageResponseHandler(url: url, maximumSize: maximumSize, answer: answer)
             }
-            entry = info.ai_next
-        }
-        return addresses
+        } catch let refusal as PublicConnector.Refusal { throw ImageFailure(refusal) }
     }
+}
 
-    // MARK: The connection
-
-    private func get(_ url: ImageURL, at address: SocketAddress, until deadline: NIODeadline) async throws -> Answer {
-        let loop = group.next()
-        let promise = loop.makePromise(of: Answer.self)
-        let timer = loop.scheduleTask(deadline: deadline) { promise.fail(ImageFailure.timedOut) }
-        defer { timer.cancel() }
-        let left = deadline - NIODeadline.now()
-        ClientBootstrap(group: loop)
-            .connectTimeout(min(left, .seconds(4)))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if url.isSecure { try pipeline.addHandler(tlsHandler(for: url.host)) }
-                    try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
-                    try pipeline.addHandler(
-                        ImageResponseHandler(url: url, maximumSize: maximumSize, answer: promise))
-                }
-            }
-            .connect(to: address)
-            .whenFailure { _ in promise.fail(ImageFailure.unreachable) }
-        return try await withTaskCancellationHandler {
-            try await promise.futureResult.get()
-        } onCancel: {
-            promise.fail(CancellationError())
+extension ImageFailure {
+    fileprivate init(_ refusal: PublicConnector.Refusal) {
+        switch refusal {
+        case .timedOut: self = .timedOut
+        case .refused: self = .refused
+        case .unreachable: self = .unreachable
         }
-    }
-
-    private func tlsHandler(for host: String) throws -> NIOSSLClientHandler {
-        // An address in figures has no SNI (RFC 6066 §3).
-        let isAddress = host.contains(":") || (try? SocketAddress(ipAddress: host, port: 0)) != nil
-        return try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : host)
     }
 }
 
@@ -132,12 +70,12 @@ private final class ImageResponseHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
-    private let url: ImageURL
+    private let url: PublicURL
     private let maximumSize: Int
     private let answer: EventLoopPromise<ImageExchange.Answer>
     private var body = ByteBuffer()
 
-    init(url: ImageURL, maximumSize: Int, answer: EventLoopPromise<ImageExchange.Answer>) {
+    init(url: PublicURL, maximumSize: Int, answer: EventLoopPromise<ImageExchange.Answer>) {
         self.url = url
         self.maximumSize = maximumSize
         self.answer = answer

@@ -3,8 +3,6 @@ import Logging
 import MailModel
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
-import NIOSSL
 
 /// Images on other hosts, fetched for the readers of mails, so that their senders learn neither who reads nor from
 /// where. Kept in memory, bounded in bytes; the same image is fetched once however many ask for it at a time.
@@ -52,9 +50,7 @@ final class RemoteImages: Sendable {
     init(limits: Limits, logger: Logger) throws {
         self.limits = limits
         self.logger = logger
-        exchange = ImageExchange(
-            allowed: limits.allowed, maximumSize: limits.size,
-            tls: try NIOSSLContext(configuration: .makeClientConfiguration()), group: .singleton)
+        exchange = ImageExchange(connector: try PublicConnector(allowed: limits.allowed), maximumSize: limits.size)
         state = NIOLockedValueBox(
             State(
                 cache: ImageCache(capacity: limits.cache),
@@ -88,7 +84,7 @@ final class RemoteImages: Sendable {
     private func fetch(_ text: String) async throws -> Image {
         defer { state.withLockedValue { _ = $0.running.removeValue(forKey: text) } }
         do {
-            guard let url = ImageURL(text) else { throw ImageFailure.refused }
+            guard let url = PublicURL(text) else { throw ImageFailure.refused }
             let image = try await follow(url)
             state.withLockedValue { $0.cache.insert(.image(image), for: text, now: .now) }
             return image
@@ -99,7 +95,7 @@ final class RemoteImages: Sendable {
         }
     }
 
-    private func follow(_ first: ImageURL) async throws -> Image {
+    private func follow(_ first: PublicURL) async throws -> Image {
         let deadline = NIODeadline.now() + TimeAmount(limits.timeout)
         var url = first
         for _ in 0...Self.mostRedirects {

@@ -28,6 +28,8 @@ extension EventBus {
     func dispatch(_ event: RedisSubscriber.Event) async {
         switch event {
         case .subscribed(Self.revocationChannel): revocations.reread()
+        case .subscribed(Self.pushChannel): pushes.append([])
+        case .message(Self.pushChannel, let payload): pushes.append(payload)
         case .subscribed(let channel):
             if let account = Self.account(ofChannel: channel) { await becameLive(account) }
         case .message(Self.revocationChannel, let payload):
@@ -42,6 +44,7 @@ extension EventBus {
         case .lost(.disconnected): hub.disconnected()
         case .lost(.overflow):
             revocations.reread()
+            pushes.append([])
             for account in hub.liveAccounts { await becameLive(account) }
         }
     }

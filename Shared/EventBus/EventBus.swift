@@ -11,6 +11,7 @@ public import ServiceLifecycle
 /// | `mail.events.<account>` | channel: an event's JSON as it happens |
 /// | `mail.log.<account>` | stream: the last events of the account |
 /// | `auth.revocations` | channel: a revocation's JSON |
+/// | `mail.pushes` | channel: what a mail server pushed to one replica and another may want |
 /// | `mail.lease.<name>` | the holder of a lease |
 ///
 /// Everything asked of it throws `Failure.unavailable` or `.timeout` while Redis is away. `run()` must run for
@@ -18,11 +19,14 @@ public import ServiceLifecycle
 /// from the log or told as `mail.resync`.
 public final class EventBus: Service {
     static let revocationChannel = "auth.revocations"
+    static let pushChannel = "mail.pushes"
 
     let redis: RedisClient
     let logger: Logger
     let hub: SubscriptionHub
     let revocations = RevocationSignals()
+    /// What other replicas were told by the mail server, for one reader.
+    public let pushes = GapQueue<[UInt8]>(capacity: 4096, gap: [])
     private let subscriber: RedisSubscriber
     private let logCapacity: Int
     private let logLifetime: Duration
@@ -38,7 +42,8 @@ public final class EventBus: Service {
         self.logCapacity = logCapacity
         self.logLifetime = logLifetime
         redis = RedisClient(configuration, logger: logger)
-        subscriber = RedisSubscriber(configuration, channels: [Self.revocationChannel], logger: logger)
+        subscriber = RedisSubscriber(
+            configuration, channels: [Self.revocationChannel, Self.pushChannel], logger: logger)
         hub = SubscriptionHub(subscriber: subscriber)
     }
 
@@ -48,6 +53,7 @@ public final class EventBus: Service {
             tasks.addTask { try await self.subscriber.run() }
             for await event in subscriber.events { await dispatch(event) }
             hub.finish()
+            pushes.finish()
             try await tasks.waitForAll()
         }
     }
@@ -58,19 +64,43 @@ public final class EventBus: Service {
     /// Ends the connection for commands; for when nothing will be published any more.
     public func close() async { await redis.close() }
 
+    /// Who publishes an event, by the lease that lets it: one who was frozen while another took over is refused.
+    public struct Publisher: Sendable {
+        let lease: String
+        let holder: String
+
+        /// - Parameters:
+        ///   - lease: The name of the lease.
+        ///   - holder: As given to `acquireLease`.
+        public init(lease: String, holder: String) {
+            self.lease = lease
+            self.holder = holder
+        }
+    }
+
+    /// The lease that lets one publish is somebody else's.
+    public struct LeaseLost: Error { public init() {} }
+
     /// Gives the event its id, logs it and tells all subscribers, in one round trip; both or nothing happens.
     ///
+    /// An event that has an id already keeps it, unless the log is further by now. It may be published again when nobody
+    /// knows whether it was: it is then logged and told once.
+    /// - Parameter publisher: Whose lease must not be another's.
     /// - Returns: The event with its id. After a `Failure` of kind `timeout` it may have been published.
+    /// - Throws: `Failure`; `LeaseLost`.
     @discardableResult
-    public func publish(_ event: MailEvent) async throws -> MailEvent {
+    public func publish(_ event: MailEvent, by publisher: Publisher? = nil) async throws -> MailEvent {
         var event = event
+        let wished = event.id.isEmpty ? "*" : event.id
         event.id = ""
         let (head, tail) = try EventJSON.aroundID(of: event)
+        let lease = Self.leaseKey(publisher?.lease ?? "")
         let id = try await mapped {
             try await redis.command(
-                "EVAL", Script.publish, 1, Self.logKey(event.account), Self.channel(event.account), logCapacity,
-                logLifetime.milliseconds, head, tail)
+                "EVAL", Script.publish, 2, Self.logKey(event.account), lease, Self.channel(event.account), logCapacity,
+                logLifetime.milliseconds, head, tail, wished, publisher?.holder ?? "")
         }
+        if id == .null { throw LeaseLost() }
         event.id = id.string ?? ""
         return event
     }
@@ -102,6 +132,12 @@ public final class EventBus: Service {
     public func announce(_ revocation: Revocation) async throws {
         let json = try EventJSON.encode(revocation)
         _ = try await mapped { try await redis.publish(json, to: Self.revocationChannel) }
+    }
+
+    /// Hands what a mail server pushed to the other replicas; each reads it from `pushes`, an empty one standing for some
+    /// that were missed.
+    public func forward(push: [UInt8]) async throws {
+        _ = try await mapped { try await redis.publish(push, to: Self.pushChannel) }
     }
 
     static func channel(_ account: String) -> String { "mail.events.\(account)" }

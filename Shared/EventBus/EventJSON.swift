@@ -16,7 +16,12 @@ enum EventJSON {
         return (Array(json[..<split]), Array(json[split...]))
     }
 
-    static func encode(_ value: some Encodable) throws -> [UInt8] { Array(try JSONEncoder().encode(value)) }
+    /// The same bytes each time, so that an event that is published again is known.
+    static func encode(_ value: some Encodable) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(value))
+    }
 
     static func decode<Value: Decodable>(_ type: Value.Type, from json: [UInt8]) throws -> Value {
         try JSONDecoder().decode(type, from: Data(json))

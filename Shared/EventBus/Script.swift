@@ -1,9 +1,20 @@
 /// What must happen in Redis as one step, as Lua.
 enum Script {
-    /// KEYS: log. ARGV: channel, entries to keep, milliseconds to keep them, the JSON before the id and after it.
-    /// Returns the id.
+    /// KEYS: log, lease. ARGV: channel, entries to keep, milliseconds to keep them, the JSON before the id and after it,
+    /// the id wished for (or `*`), who publishes (empty: whoever has the lease).
+    /// Returns the id; nil when somebody else has the lease. An event that is in the log already is not told again, so
+    /// that one whose answer got lost may be published once more.
     static let publish = """
-        local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'head', ARGV[4], 'tail', ARGV[5])
+        if ARGV[7] ~= '' then
+          local holder = redis.call('GET', KEYS[2])
+          if holder and holder ~= ARGV[7] then return false end
+        end
+        local id = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], ARGV[6], 'head', ARGV[4], 'tail', ARGV[5])
+        if type(id) == 'table' then
+          local known = redis.call('XRANGE', KEYS[1], ARGV[6], ARGV[6])
+          if known[1] and known[1][2][2] == ARGV[4] then return ARGV[6] end
+          id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'head', ARGV[4], 'tail', ARGV[5])
+        end
         redis.call('PEXPIRE', KEYS[1], ARGV[3])
         redis.call('PUBLISH', ARGV[1], ARGV[4] .. id .. ARGV[5])
         return id
@@ -29,6 +40,22 @@ enum Script {
     static let renew = """
         if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
         return 0
+        """
+
+    /// KEYS: leases. ARGV: holder, milliseconds. Takes those that nobody has and keeps the holder's own; returns for each
+    /// whether it is the holder's now.
+    static let hold = """
+        local held = {}
+        for i, key in ipairs(KEYS) do
+          local holder = redis.call('GET', key)
+          if not holder or holder == ARGV[1] then
+            redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
+            held[i] = 1
+          else
+            held[i] = 0
+          end
+        end
+        return held
         """
 
     /// KEYS: lease. ARGV: holder. Returns 1 when the lease was the holder's and is gone now.

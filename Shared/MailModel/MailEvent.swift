@@ -30,8 +30,13 @@ public struct MailEvent: Sendable, Equatable {
         self.kind = kind
     }
 
+    public var type: String { kind.type }
+}
+
+extension MailEvent.Kind {
+    /// The word in the event's `type`.
     public var type: String {
-        switch kind {
+        switch self {
         case .newMessage: "mail.new_message"
         case .folderUpdate: "mail.folder_update"
         case .flagsChanged: "mail.flags_changed"

@@ -63,6 +63,7 @@ public struct Database: Sendable {
     public var contacts: ContactStore { ContactStore(database: self) }
     public var outbox: OutboxStore { OutboxStore(database: self) }
     public var uploads: UploadStore { UploadStore(database: self) }
+    public var webhooks: WebhookStore { WebhookStore(database: self) }
     public var idempotency: IdempotencyStore { IdempotencyStore(database: self) }
 
     /// One round trip to the server.

@@ -29,12 +29,13 @@ struct HTTP1WebSocketChannel: ServerChildChannel, HTTPChannelHandler {
             let http = HTTPHandlers(
                 encoder: HTTPResponseEncoder(),
                 decoder: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes)),
-                codec: HTTP1ToHTTPServerCodec(secure: false),
+                codec: HTTP1ToHTTPServerCodec(secure: false), expectation: ContinueAnswer(),
                 state: HTTPConnectionStateHandler(idleTimeout: configuration.idleTimeout, logger: logger))
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(http.encoder)
             try pipeline.addHandler(http.decoder)
             try pipeline.addHandler(http.codec)
+            try pipeline.addHandler(http.expectation)
             try pipeline.addHandler(http.state)
             try pipeline.addHandler(WebSocketSwitch(http: http, configuration: configuration))
             return try NIOAsyncChannel(
@@ -50,5 +51,6 @@ struct HTTPHandlers {
     let encoder: HTTPResponseEncoder
     let decoder: ByteToMessageHandler<HTTPRequestDecoder>
     let codec: HTTP1ToHTTPServerCodec
+    let expectation: ContinueAnswer
     let state: HTTPConnectionStateHandler
 }

@@ -77,6 +77,7 @@ final class WebSocketSwitch: ChannelDuplexHandler, RemovableChannelHandler {
         let pipeline = context.pipeline.syncOperations
         do {
             _ = pipeline.removeHandler(http.state)
+            _ = pipeline.removeHandler(http.expectation)
             _ = pipeline.removeHandler(http.codec)
             let decoder = WebSocketFrameDecoder(maxFrameSize: configuration.maximumFrameSize)
             try pipeline.addHandler(WebSocketFrameEncoder(), position: .after(http.decoder))

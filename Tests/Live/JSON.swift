@@ -49,6 +49,14 @@ enum JSON: Sendable, Equatable {
         return value
     }
 
+    var double: Double? {
+        switch self {
+        case .double(let value): value
+        case .int(let value): Double(value)
+        default: nil
+        }
+    }
+
     var strings: [String] { items.compactMap(\.string) }
 
     /// An object with one more member.

@@ -24,6 +24,10 @@ struct OwnStack: Sendable {
         try Self.clear(state)
         try await Self.run(["up"], environment)
         platform = Platform(stack: try TestStack.load(endpoints: state + "/endpoints.env"))
+        // The servers are up before the tables are there, and with them the service token.
+        try await eventually(within: .seconds(20), "the hoster is known") {
+            try await platform.hoster.get("/api/v1/customers").status == 200
+        }
     }
 
     /// Repairs whatever has died, as `make up` does; with names, only these processes.

@@ -1,5 +1,6 @@
 import MailModel
 import NIOCore
+import HTTPService
 import Testing
 
 @testable import WebmailProxy
@@ -62,7 +63,7 @@ import Testing
         ("http://localhost", "localhost", 80, "/"),
         ("http://a.example.:80/", "a.example", 80, "/"), ("http://a.example\\b", "a.example", 80, "/b"),
     ]) func isRead(text: String, host: String, port: Int, target: String) throws {
-        let url = try #require(ImageURL(text))
+        let url = try #require(PublicURL(text))
         #expect(url.host == host && url.port == port && url.target == target)
     }
 
@@ -71,14 +72,14 @@ import Testing
         "http://a.example:0/", "http://a.example:99999/", "http://a.example:x/", "http://a b/", "http://a%2eexample/",
         "http://[::1%25eth0]/", "http://[x]/", "javascript:x", "//a.example/", "http://a.example\u{0}.b/",
         "http://:80/",
-    ]) func isRefused(text: String) { #expect(ImageURL(text) == nil) }
+    ]) func isRefused(text: String) { #expect(PublicURL(text) == nil) }
 
     @Test func redirectsAreRelativeToWhereTheyCameFrom() throws {
-        let url = try #require(ImageURL("https://a.example/x/y?z"))
+        let url = try #require(PublicURL("https://a.example/x/y?z"))
         for (location, wanted) in [
             ("http://b.example/q", "http://b.example/q"), ("//b.example", "https://b.example/"),
             ("/q?r", "https://a.example/q?r"), ("q", "https://a.example/x/q"), ("?r", "https://a.example/x/y?r"),
-        ] { #expect(url.resolving(location) == ImageURL(wanted), "\(location)") }
+        ] { #expect(url.resolving(location) == PublicURL(wanted), "\(location)") }
         for location in ["ftp://b.example/", "javascript:x", "http://u@b.example/", "file:///etc/passwd"] {
             #expect(url.resolving(location) == nil, "\(location)")
         }

@@ -12,7 +12,7 @@ run_packages=(
     dovecot-core dovecot-imapd dovecot-lmtpd dovecot-mysql dovecot-sieve postfix postfix-mysql
     openssl ca-certificates procps curl bind9-dnsutils python3 python3-venv util-linux
 )
-check_packages=(nginx-light wrk shellcheck chromium chromium-driver mutt)
+check_packages=(nginx-light wrk shellcheck chromium chromium-driver mutt swaks)
 packages=("${build_packages[@]}" "${run_packages[@]}" "${check_packages[@]}")
 
 venv=.local/venv

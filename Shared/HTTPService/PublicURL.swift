@@ -1,16 +1,16 @@
 import MailModel
 
-/// The address of an image on another host, as far as we go there: `http` or `https`, a host, no credentials.
-struct ImageURL: Sendable, Equatable {
-    let isSecure: Bool
+/// An address on another host, as far as we go there: `http` or `https`, a host, no credentials.
+public struct PublicURL: Sendable, Equatable {
+    public let isSecure: Bool
     /// A name in A-labels, or an IP address without brackets, in lower case.
-    let host: String
-    let port: Int
+    public let host: String
+    public let port: Int
     /// Path and query as they are sent: visible ASCII alone.
-    let target: String
+    public let target: String
 
     /// nil for every other URL.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         guard text.utf8.count <= 8000, let colon = text.firstIndex(of: ":") else { return nil }
         switch text[..<colon].lowercased() {
         case "http": isSecure = false
@@ -35,10 +35,10 @@ struct ImageURL: Sendable, Equatable {
     }
 
     /// What a `Location` header means here (RFC 9110 §10.2.2).
-    func resolving(_ location: String) -> ImageURL? {
-        if location.hasPrefix("//") { return ImageURL((isSecure ? "https:" : "http:") + location) }
+    public func resolving(_ location: String) -> PublicURL? {
+        if location.hasPrefix("//") { return PublicURL((isSecure ? "https:" : "http:") + location) }
         let scheme = location.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }
-        if !scheme.isEmpty, location[scheme.endIndex...].hasPrefix(":") { return ImageURL(location) }
+        if !scheme.isEmpty, location[scheme.endIndex...].hasPrefix(":") { return PublicURL(location) }
         guard location.utf8.count <= 8000 else { return nil }
         let path = target.prefix { $0 != "?" }
         let reference: String
@@ -50,11 +50,11 @@ struct ImageURL: Sendable, Equatable {
             let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "/"
             reference = "\(folder)\(location)"
         }
-        return ImageURL(isSecure: isSecure, host: host, port: port, target: Self.target(reference[...]))
+        return PublicURL(isSecure: isSecure, host: host, port: port, target: Self.target(reference[...]))
     }
 
     /// The value of the `Host` header.
-    var authority: String {
+    public var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     }

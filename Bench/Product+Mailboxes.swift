@@ -1,0 +1,49 @@
+import Foundation
+import TestSupport
+
+/// Many mailboxes, and what the watcher says of them.
+extension Product {
+    /// Makes mailboxes beside the bench's own, straight in the database: a thousand password hashes would take minutes.
+    func makeMailboxes(_ count: Int) throws -> [String] {
+        let domain = mailbox.split(separator: "@")[1]
+        let rows = (0..<count).map { number in
+            """
+            SELECT domain_id, 'many\(number)@\(domain)' AS email, password_hash, quota_mb, created_at FROM accounts
+            WHERE email = '\(mailbox)'
+            """
+        }
+        let columns = "domain_id, email, password_hash, quota_mb, created_at"
+        for start in stride(from: 0, to: count, by: 100) {
+            let part = rows[start..<min(start + 100, count)].joined(separator: " UNION ALL ")
+            try sql("INSERT INTO accounts (\(columns)) \(part)")
+        }
+        return (0..<count).map { "many\($0)@\(domain)" }
+    }
+
+    /// Resident memory: kB.
+    func residentMemory(of service: String) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(try processID(of: service))/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+    }
+
+    /// How many mailboxes the watcher watches.
+    func watched() throws -> Int {
+        struct Status: Decodable { let totals: [String: Int] }
+        let call = try HTTPCall(
+            port: watcherPort, "GET", "/api/v1/mail/watcher/status", headers: ["x-service-token": serviceToken])
+        return try JSONDecoder().decode(Status.self, from: Data(try call())).totals["watching"] ?? 0
+    }
+
+    private func sql(_ statement: String) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/mariadb")
+        process.arguments = [
+            "--socket", database.socket, "--user", database.user, "--password=\(database.password)", database.name, "-e",
+            statement,
+        ]
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Socket.Failed(description: "the database refused") }
+    }
+}
