@@ -38,6 +38,7 @@ enum Schema {
         Schema.keysAndTombstones,
         Schema.signatures + Schema.contacts,
         Schema.outboxAndUploads,
+        Schema.hosting,
     ]
 
     private static let people: [SQL] = [
