@@ -197,7 +197,7 @@ let package = Package(
 
         .executableTarget(
             name: "Bench",
-            dependencies: ["TestSupport", jwtKit, nioCore, nioEmbedded, nioSSL], path: "Bench", swiftSettings: strict),
+            dependencies: ["TestSupport", "Credentials", "MariaDB", jwtKit, nioCore, nioEmbedded, nioSSL], path: "Bench", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -5,7 +5,9 @@ import TestSupport
 final class Product: Sendable {
     let authPort, webmailPort, watcherPort, imapPort, lmtpPort, smtpsPort: Int
     let serviceToken, introspectionCredentials, mailbox, pidsFolder, state, authority: String
-    private let adminPort: Int
+    let adminPort: Int
+    /// Of the customer that `prepare` makes.
+    private(set) nonisolated(unsafe) var customerID: Int64 = 0
 
     init(_ stack: TestStack) throws {
         func port(_ url: String) throws -> Int {
@@ -30,6 +32,7 @@ final class Product: Sendable {
     /// Makes the customer, the domain and the mailbox.
     func prepare() throws {
         let customer = try post(authPort, "/api/v1/customers", #"{"name":"bench"}"#)
+        customerID = customer.id
         let name = mailbox.split(separator: "@")[1]
         let domain = try post(
             adminPort, "/api/v1/mail/domains", #"{"domain":"\#(name)","customer_id":\#(customer.id)}"#)
@@ -109,7 +112,7 @@ final class Product: Sendable {
             """
     }
 
-    private struct Created: Decodable { let id: Int64 }
+    struct Created: Decodable { let id: Int64 }
 
     /// For calls to the webmail proxy about the mailbox.
     var webmailHeaders: [String: String] { ["x-service-token": serviceToken, "x-mail-account": mailbox] }
@@ -118,7 +121,7 @@ final class Product: Sendable {
         ["x-service-token": serviceToken, "Content-Type": "application/json"]
     }
 
-    private func post(_ port: Int, _ path: String, _ body: String) throws -> Created {
+    func post(_ port: Int, _ path: String, _ body: String) throws -> Created {
         let call = try HTTPCall(port: port, "POST", path, headers: headers, body: body)
         return try JSONDecoder().decode(Created.self, from: Data(try call()))
     }

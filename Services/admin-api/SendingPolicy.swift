@@ -18,7 +18,17 @@ struct SendingPolicy: Sendable {
     let logger: Logger
 
     func run() async throws {
-        guard port > 0 else { return try await Task.sleep(for: .seconds(86_400 * 365)) }
+        guard port > 0 else { return }
+        while !Task.isCancelled {
+            do { try await serve() } catch is CancellationError { return } catch {
+                // Another replica on this machine may have the port; when it ends, this one answers.
+                logger.warning("Postfix cannot ask here", metadata: ["port": "\(port)", "error": "\(error)"])
+            }
+            try await Task.sleep(for: .seconds(2))
+        }
+    }
+
+    private func serve() async throws {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in

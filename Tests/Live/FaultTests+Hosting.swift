@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -6,11 +7,10 @@ import Testing
 /// itself, and never half a zone.
 extension FaultTests {
     /// `XYNAP_KILLS=200` for the long run.
-    static let kills = ProcessInfo.processInfo.environment["XYNAP_KILLS"].flatMap { Int($0) } ?? 12
+    static let kills = ProcessInfo.processInfo.environment["XYNAP_KILLS"].flatMap { Int($0) } ?? 25
 
-    private func call(_ name: String, _ step: Int) async {
+    private func call(_ name: String, _ step: Int, _ admin: Client) async {
         let domain: JSON = ["domain": .string(name), "customer_id": .int(tenant.customerID)]
-        let admin = Client(base: platform.stack.adminURL, credentials: platform.hoster.credentials)
         do {
             let list = try await admin.get("/api/v1/mail/domains?search=\(name)").json(200)["items"]
             guard let id = list[0]["id"].int else { return _ = try await admin.post("/api/v1/mail/domains", domain) }
@@ -26,14 +26,18 @@ extension FaultTests {
 
     @Test(.timeLimit(.minutes(20))) func domainsSurviveEveryKill() async throws {
         let names = (0..<4).map { _ in unique("killed") + ".test" }
+        let launch = try Launch("admin-api", of: platform)
+        try await stack.down("admin-api")
         for kill in 0..<Self.kills {
+            let (process, base) = try await launch.replica(port: freePort())
+            let admin = Client(base: base, credentials: platform.hoster.credentials)
             await withTaskGroup(of: Void.self) { group in
-                for (index, name) in names.enumerated() { group.addTask { await call(name, kill + index) } }
-                try? await Task.sleep(for: .milliseconds(.random(in: 0...400)))
-                try? stack.kill("admin-api")
+                for (index, name) in names.enumerated() { group.addTask { await call(name, kill + index, admin) } }
+                try? await Task.sleep(for: .milliseconds(.random(in: 0...500)))
+                _ = Glibc.kill(process.pid, SIGKILL)
             }
-            try await stack.up("admin-api")
         }
+        try await stack.up()
         try await Task.sleep(for: .seconds(6))
         for name in names { try await expectWhole(name) }
     }
