@@ -102,6 +102,8 @@ let package = Package(
         // Protocols and formats: nothing of the product
         module("IMAP", [nioCore, nioPosix, nioSSL, nioLocks, logging]),
         module("SMTP", [nioCore, nioPosix, nioSSL]),
+        module("DNS", [nioCore, nioPosix, crypto]),
+        module("ManageSieve", [nioCore, nioPosix]),
         module("MIME", ["CGMime"]),
         module("HTMLSanitizer", ["CBoundedGumbo"]),
         module("MariaDB", ["CMariaDB", nioCore, nioPosix, nioLocks, logging]),
@@ -141,7 +143,12 @@ let package = Package(
 
         service(
             "auth-server", "AuthServer", ["EventBus", argumentParser, crypto, httpClient, nioHTTP1, nioLocks, metrics]),
-        service("admin-api", "AdminAPI", [cryptoExtras, httpClient, nioHTTP1, nioPosix]),
+        service(
+            "admin-api", "AdminAPI",
+            [
+                "DNS", "ManageSieve", "EventBus", argumentParser, crypto, cryptoExtras, httpClient, nioHTTP1, nioLocks,
+                nioPosix,
+            ]),
         service(
             "webmail-proxy", "WebmailProxy",
             [
@@ -187,12 +194,14 @@ let package = Package(
                 "AuthServer", "Credentials", "EventBus", "HTTPService", "MailModel", "MariaDB", "Storage",
                 "TestSupport", logging,
             ]),
-        tests("AdminAPITests", ["AdminAPI", "MailModel"]),
+        tests("DNSTests", ["DNS"]),
+        tests("ManageSieveTests", ["ManageSieve"]),
+        tests("AdminAPITests", ["AdminAPI", "MailModel", "Storage"]),
         tests("MailWatcherTests", ["MailWatcher", "Credentials", "IMAP", "MailModel", nioCore]),
 
         .executableTarget(
             name: "Bench",
-            dependencies: ["TestSupport", jwtKit, nioCore, nioEmbedded, nioSSL], path: "Bench", swiftSettings: strict),
+            dependencies: ["TestSupport", "Credentials", "MariaDB", jwtKit, nioCore, nioEmbedded, nioSSL], path: "Bench", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

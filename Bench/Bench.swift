@@ -11,6 +11,7 @@ import TestSupport
         ("introspection", { try IntrospectionRows(product: $0, rounds: 5, secondsPerRound: 2).run() }),
         ("tokens", { try await TokenRows(product: $0, tokens: 1000).run() }),
         ("logins", { try DovecotLoginRows(product: $0, rounds: 300).run() }),
+        ("admin", { try await AdminRows(product: $0, mailboxes: 1_000_000, rounds: 30).run() }),
         ("webmail", { try WebmailRows(product: $0, messages: 10_000).run() }),
         ("mailboxes", { try ManyMailboxesRows(product: $0, mailboxes: 1000, messages: 20).run() }),
         ("contacts", { try ContactRows(product: $0, contacts: 50_000, rounds: 100).run() }),

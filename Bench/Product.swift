@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 
 /// The running product and a mailbox of our own in it.
@@ -6,7 +7,8 @@ final class Product: Sendable {
     let authPort, webmailPort, watcherPort, imapPort, lmtpPort, smtpsPort: Int
     let serviceToken, introspectionCredentials, mailbox, pidsFolder, state, authority: String
     let database: TestDatabase
-    private let adminPort: Int
+    let adminPort: Int
+    private let customer = Mutex<Int64>(0)
 
     init(_ stack: TestStack) throws {
         func port(_ url: String) throws -> Int {
@@ -29,6 +31,9 @@ final class Product: Sendable {
         mailbox = "bench@bench\(getpid()).test"
     }
 
+    /// Of the customer that was made last.
+    var customerID: Int64 { customer.withLock { $0 } }
+
     /// Makes the customer, the domain and the mailbox.
     func prepare() throws { try makeMailboxes(["bench"], in: mailbox.split(separator: "@")[1]) }
 
@@ -41,9 +46,10 @@ final class Product: Sendable {
     }
 
     private func makeMailboxes(_ names: [String], in domain: some StringProtocol) throws {
-        let customer = try post(authPort, "/api/v1/customers", #"{"name":"bench"}"#)
+        let id = try post(authPort, "/api/v1/customers", #"{"name":"bench"}"#).id
+        customer.withLock { $0 = id }
         let domain = try post(
-            adminPort, "/api/v1/mail/domains", #"{"domain":"\#(domain)","customer_id":\#(customer.id)}"#)
+            adminPort, "/api/v1/mail/domains", #"{"domain":"\#(domain)","customer_id":\#(id)}"#)
         for name in names {
             _ = try post(
                 adminPort, "/api/v1/mail/domains/\(domain.id)/accounts",
@@ -131,7 +137,7 @@ final class Product: Sendable {
             """
     }
 
-    private struct Created: Decodable { let id: Int64 }
+    struct Created: Decodable { let id: Int64 }
 
     /// For calls to the webmail proxy about the mailbox.
     var webmailHeaders: [String: String] { ["x-service-token": serviceToken, "x-mail-account": mailbox] }
@@ -140,7 +146,7 @@ final class Product: Sendable {
         ["x-service-token": serviceToken, "Content-Type": "application/json"]
     }
 
-    private func post(_ port: Int, _ path: String, _ body: String) throws -> Created {
+    func post(_ port: Int, _ path: String, _ body: String) throws -> Created {
         let call = try HTTPCall(port: port, "POST", path, headers: headers, body: body)
         return try JSONDecoder().decode(Created.self, from: Data(try call()))
     }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Credentials
 import HTTPService
 import Platform
@@ -9,22 +10,38 @@ import Storage
     static let defaultPort = 8082
     static let openAPI = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
 
+    static let commands: [any AsyncParsableCommand.Type] = [MailCtl.self]
+
     static func assemble(_ service: ServiceAssembly, settings: AdminSettings) async throws {
-        let keys = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: service.logger)
-        let platform = try Platform(service, settings: settings.platform, keys: keys)
-        let database = platform.database
-        let powerDNS = PowerDNS(
-            base: settings.powerDNSURL, apiKey: settings.powerDNSAPIKey, nameservers: settings.nameservers)
-        let dns = DNSProvisioning(
-            domains: database.domains, template: settings.dns, dns: powerDNS, logger: service.logger)
-        let dkim = DKIMKeys(directory: settings.dkimDirectory, selector: settings.dkimSelector)
+        let verifier = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: service.logger)
+        let platform = try Platform(service, settings: settings.platform, keys: verifier)
+        let hosting = Hosting(settings, database: platform.database, logger: service.logger)
         let passwords = PasswordHash(threads: settings.hashingThreads)
+        let policy = SendingPolicy(
+            platform: platform, defaultLimit: settings.sendLimit, host: service.server.host, port: settings.policyPort,
+            logger: service.logger)
 
-        service.run(dns)
-        service.readiness.add("powerdns", isCritical: false) { await powerDNS.ping() ? .ok : .down }
+        service.run("RSA keys") { try await hosting.reserve.fill() }
+        service.run("caretaker") { try await hosting.caretaker.run() }
+        service.run("sending policy") { try await policy.run() }
+        if let publisher = hosting.dns.publisher {
+            service.readiness.add(publisher.name, isCritical: false) { await publisher.ping() ? .ok : .down }
+        }
 
-        DomainRoutes(platform: platform, dkim: dkim, dns: dns).add(to: service.router)
-        AccountRoutes(platform: platform, passwords: passwords).add(to: service.router)
+        DomainRoutes(platform: platform, hosting: hosting, grace: settings.grace).add(to: service.router)
+        DNSRoutes(platform: platform, hosting: hosting).add(to: service.router)
+        AccountRoutes(
+            platform: platform, passwords: passwords, caretaker: hosting.caretaker, grace: settings.grace
+        ).add(to: service.router)
         AliasRoutes(platform: platform).add(to: service.router)
+        LimitRoutes(platform: platform).add(to: service.router)
+        SieveRoutes(
+            platform: platform, scripts: SieveScripts(settings)
+        ).add(to: service.router)
+        TransferRoutes(platform: platform, passwords: passwords).add(to: service.router)
+        AuditRoutes(platform: platform).add(to: service.router)
+        ClientRoutes(
+            domains: platform.database.domains, settings: settings.clients, mtaSTS: settings.dns.template.mtaSTS
+        ).add(to: service.router)
     }
 }

@@ -7,52 +7,65 @@ import Storage
 ///
 /// The domains table is the queue (`dns_status = 'pending'`), so nothing is forgotten over a restart; writing twice,
 /// here or on another replica, ends in the same records.
-struct DNSProvisioning: Service {
+struct DNSProvisioning: Sendable {
     let domains: DomainStore
     let template: DNSTemplate
-    let dns: PowerDNS
+    /// nil where all DNS is kept by hand.
+    let publisher: (any DNSPublisher)?
     let logger: Logger
-    /// How long after a failed attempt the next one comes.
-    var retryInterval: Duration = .seconds(2)
 
     /// One attempt for one domain.
-    /// - Returns: `pending` while the DNS server is away, `failed` when it refused.
-    func provision(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS.Status {
-        let status: Domain.DNS.Status
-        do {
-            try await dns.publish(records(of: domain), zone: domain.domain)
-            status = .ok
-        } catch PowerDNS.Failed.refused(let code) {
-            logger.warning("DNS refused", metadata: ["domain": "\(domain.domain)", "status": "\(code)"])
-            status = .failed
-        } catch PowerDNS.Failed.away {
-            logger.warning("DNS away", metadata: ["domain": "\(domain.domain)"])
-            status = .pending
+    /// - Returns: `pending` while the DNS server is away, `failed` when it refused or others have something in the way.
+    @discardableResult
+    func provision(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
+        guard let publisher, !domain.isManual else {
+            try await domains.setDNS(domain, status: .manual)
+            return .init(status: .manual, checkedAt: nil)
         }
-        try await domains.setDNS(domain.id, status: status)
-        return status
+        let change = DNSChange(
+            domain: domain.domain, wanted: records(of: domain),
+            unwanted: template.withdrawn(for: domain.domain, keys: domain.keys), isNew: domain.isNew)
+        let (status, detail) = try await outcome { try await publisher.publish(change) }
+        if status != .ok {
+            logger.warning(
+                "DNS not written", metadata: ["domain": "\(domain.domain)", "status": "\(status.rawValue)"])
+        }
+        try await domains.setDNS(domain, status: status, detail: detail)
+        return .init(
+            status: status, checkedAt: Timestamp.rfc3339(milliseconds: Timestamp.now()), detail: detail)
+    }
+
+    /// Takes the records of a domain that ends out of the DNS.
+    /// - Returns: Whether that is done; false while the DNS server is away.
+    func withdraw(_ domain: DomainStore.Provisioning) async throws -> Bool {
+        guard let publisher, !domain.isManual else { return true }
+        let gone = records(of: domain) + template.withdrawn(for: domain.domain, keys: domain.keys)
+        let change = DNSChange(domain: domain.domain, wanted: [], unwanted: gone)
+        let (status, _) = try await outcome { try await publisher.publish(change) }
+        // A server that refuses will do so tomorrow; the domain must not wait for it.
+        return status != .pending
     }
 
     func records(of domain: DomainStore.Provisioning) -> [DNSRecord] {
-        template.records(
-            for: domain.domain, dkimSelector: domain.dkimSelector, dkimPublicKey: domain.dkimPublicKey)
+        template.records(for: domain.domain, keys: domain.keys)
     }
 
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do { try await provisionPending() } catch is CancellationError { return } catch {
-                    logger.debug("pending DNS not read", metadata: ["error": "\(error)"])
-                }
-                try? await Task.sleep(for: retryInterval)
-            }
+    /// One round over the domains whose records are still to be written.
+    func provisionPending() async throws {
+        for domain in try await domains.awaitingDNS() {
+            // One that is away is away for all: try again later.
+            guard try await provision(domain).status != .pending else { return }
         }
     }
 
-    private func provisionPending() async throws {
-        for domain in try await domains.awaitingDNS() {
-            // One that is away is away for all: try again later.
-            guard try await provision(domain) != .pending else { return }
+    private func outcome(
+        _ publish: () async throws -> [String]
+    ) async throws -> (status: Domain.DNS.Status, detail: String?) {
+        do {
+            let notes = try await publish()
+            return notes.isEmpty ? (.ok, nil) : (.failed, notes.joined(separator: " "))
+        } catch DNSFailure.refused(let reason) { return (.failed, reason) } catch DNSFailure.away {
+            return (.pending, "The DNS server cannot be reached; it is tried again by itself.")
         }
     }
 }

@@ -5,13 +5,12 @@ import NIOCore
 import NIOHTTP1
 
 /// The HTTP API of an authoritative PowerDNS server, version 1 (4.x manual, "Built-in Webserver and HTTP API").
-struct PowerDNS: Sendable {
-    enum Failed: Error {
-        /// No answer in time, or none at all.
-        case away
-        /// The server answered and did not do it.
-        case refused(status: UInt)
-    }
+struct PowerDNS: DNSPublisher {
+    let name = "powerdns"
+
+    /// What a zone that was made here bears as its account, so that it goes with its domain.
+    private static let account = "xynap-mail"
+    private static let zones = "/api/v1/servers/localhost/zones"
 
     private let base: String
     private let apiKey: String
@@ -28,27 +27,102 @@ struct PowerDNS: Sendable {
         self.client = client
     }
 
-    /// Replaces the given record sets of a zone, which is made where it is missing.
-    /// - Throws: `Failed`.
-    func publish(_ records: [DNSRecord], zone: DomainName) async throws {
-        let change = Change(rrsets: Self.recordSets(records))
-        let path = "/api/v1/servers/localhost/zones/\(zone)."
-        do { try await send(.PATCH, path, change) } catch Failed.refused(status: 404) {
-            try await create(zone)
-            try await send(.PATCH, path, change)
+    /// A zone that is missing is made, with all of its records at once; a domain below a zone that is here goes into that.
+    func publish(_ change: DNSChange) async throws -> [String] {
+        if change.isNew, !change.wanted.isEmpty, try await parentZone(of: change.domain) == nil {
+            if try await create(change) { return [] }
         }
+        guard let zone = try await zone(of: change.domain) else {
+            if !change.wanted.isEmpty { _ = try await create(change) }
+            return []
+        }
+        let (sets, notes) = Self.recordSets(change, in: zone)
+        if !sets.isEmpty { _ = try await send(.PATCH, path(zone.name), Patch(rrsets: sets)) }
+        if change.wanted.isEmpty, zone.account == Self.account { try await removeIfEmpty(zone.name) }
+        return notes
     }
 
-    /// Whether the server answers.
     func ping() async -> Bool { (try? await send(.GET, "/api/v1/servers/localhost", Nothing?.none)) != nil }
 
-    private func create(_ zone: DomainName) async throws {
-        let body = Zone(name: "\(zone).", kind: "Native", nameservers: nameservers.map { "\($0)." })
-        // 409: another replica made it meanwhile.
-        do { try await send(.POST, "/api/v1/servers/localhost/zones", body) } catch Failed.refused(status: 409) {}
+    // MARK: zones
+
+    /// - Returns: False when there is a zone of that name already.
+    private func create(_ change: DNSChange) async throws -> Bool {
+        let sets = change.sets.compactMap { name, type -> RecordSet? in
+            let values = change.values(name: name, type: type, existing: [])
+            return values.isEmpty ? nil : RecordSet(name: name, type: type, values: values, ttl: Self.ttl(change))
+        }
+        let zone = NewZone(
+            name: "\(change.domain).", kind: "Native", account: Self.account, nameservers: nameservers.map { "\($0)." },
+            rrsets: sets)
+        do {
+            _ = try await send(.POST, Self.zones, zone)
+            return true
+        } catch Status.conflict { return false }
     }
 
-    private func send(_ method: Method, _ path: String, _ body: (some Encodable)?) async throws {
+    /// The nearest zone here that the domain is in.
+    private func zone(of domain: DomainName) async throws -> Zone? {
+        for name in Self.ancestry(of: domain) {
+            do {
+                return try JSONDecoder().decode(Zone.self, from: try await send(.GET, path("\(name)."), Nothing?.none))
+            } catch Status.notFound { continue } catch is DecodingError {
+                throw DNSFailure.refused("The DNS server's answer is not understood.")
+            }
+        }
+        return nil
+    }
+
+    private func parentZone(of domain: DomainName) async throws -> Zone? {
+        guard let parent = Self.ancestry(of: domain).dropFirst().first.flatMap({ try? DomainName($0) }) else {
+            return nil
+        }
+        return try await zone(of: parent)
+    }
+
+    /// The domain and those above it, without the top level.
+    private static func ancestry(of domain: DomainName) -> [String] {
+        let labels = domain.description.split(separator: ".")
+        return (0..<labels.count - 1).map { labels[$0...].joined(separator: ".") }
+    }
+
+    private func removeIfEmpty(_ zone: String) async throws {
+        let left = try JSONDecoder().decode(Zone.self, from: try await send(.GET, path(zone), Nothing?.none))
+        guard left.rrsets.allSatisfy({ ["SOA", "NS"].contains($0.type) && $0.name == zone }) else { return }
+        do { _ = try await send(.DELETE, path(zone), Nothing?.none) } catch Status.notFound {}
+    }
+
+    private func path(_ zone: String) -> String { "\(Self.zones)/\(zone)" }
+
+    // MARK: record sets
+
+    private static func recordSets(_ change: DNSChange, in zone: Zone) -> (sets: [RecordSet], notes: [String]) {
+        var sets: [RecordSet] = [], notes: [String] = []
+        let there = Dictionary(grouping: zone.rrsets) { $0.name.lowercased() }
+        for (name, type) in change.sets {
+            let siblings = there["\(name)."] ?? []
+            let existing = siblings.first { $0.type == type.rawValue }?.records.map(\.content) ?? []
+            let values = change.values(name: name, type: type, existing: existing)
+            // Nothing stands beside a CNAME (RFC 1034 §3.6.2).
+            let obstacle = siblings.first { $0.type != type.rawValue && (type == .cname || $0.type == "CNAME") }
+            if let obstacle, !values.isEmpty {
+                notes.append("\(name) has a \(obstacle.type) record of others, where our \(type.rawValue) belongs.")
+                continue
+            }
+            guard values != existing else { continue }
+            sets.append(RecordSet(name: name, type: type, values: values, ttl: ttl(change)))
+        }
+        return (sets, notes)
+    }
+
+    private static func ttl(_ change: DNSChange) -> Int { change.wanted.first?.ttl ?? 3600 }
+
+    // MARK: HTTP
+
+    /// Answers that mean something to the caller.
+    private enum Status: Error { case notFound, conflict }
+
+    private func send(_ method: Method, _ path: String, _ body: (some Encodable)?) async throws -> Data {
         var request = HTTPClientRequest(url: base + path)
         request.method = .init(rawValue: method.rawValue)
         request.headers.add(name: "x-api-key", value: apiKey)
@@ -57,34 +131,60 @@ struct PowerDNS: Sendable {
             request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
         }
         let response: HTTPClientResponse
+        let answer: ByteBuffer
         do {
             response = try await client.execute(request, timeout: .seconds(2))
-            _ = try await response.body.collect(upTo: 1 << 20)
-        } catch is CancellationError { throw CancellationError() } catch { throw Failed.away }
+            answer = try await response.body.collect(upTo: 16 << 20)
+        } catch is CancellationError { throw CancellationError() } catch { throw DNSFailure.away }
         switch response.status.code {
-        case 200..<300: return
-        case 500...: throw Failed.away
-        default: throw Failed.refused(status: response.status.code)
+        case 200..<300: return Data(answer.readableBytesView)
+        case 404: throw Status.notFound
+        case 409: throw Status.conflict
+        case 500...: throw DNSFailure.away
+        default: throw DNSFailure.refused("The DNS server refused the change (HTTP \(response.status.code)).")
         }
     }
 
-    private static func recordSets(_ records: [DNSRecord]) -> [RecordSet] {
-        Dictionary(grouping: records) { "\($0.name) \($0.type.rawValue)" }.values.map { set in
-            RecordSet(
-                name: "\(set[0].name).", type: set[0].type.rawValue, ttl: set[0].ttl, changetype: "REPLACE",
-                records: set.map { .init(content: $0.value, disabled: false) })
-        }
-    }
-
-    private enum Method: String { case GET, POST, PATCH }
+    private enum Method: String { case GET, POST, PATCH, DELETE }
     private struct Nothing: Encodable {}
-    private struct Zone: Encodable { let name, kind: String, nameservers: [String] }
-    private struct Change: Encodable { let rrsets: [RecordSet] }
+
+    private struct NewZone: Encodable {
+        let name, kind, account: String
+        let nameservers: [String]
+        let rrsets: [RecordSet]
+    }
+
+    private struct Patch: Encodable { let rrsets: [RecordSet] }
+
+    private struct Content: Codable {
+        let content: String
+        var disabled = false
+    }
+
     private struct RecordSet: Encodable {
-        struct Content: Encodable { let content: String, disabled: Bool }
         let name, type: String
         let ttl: Int
         let changetype: String
         let records: [Content]
+
+        /// - Parameter values: None removes the set.
+        init(name: String, type: DNSRecord.Kind, values: [String], ttl: Int) {
+            self.name = "\(name)."
+            self.type = type.rawValue
+            self.ttl = ttl
+            changetype = values.isEmpty ? "DELETE" : "REPLACE"
+            records = values.map { Content(content: $0) }
+        }
+    }
+
+    private struct Zone: Decodable {
+        struct Set: Decodable {
+            let name, type: String
+            let records: [Content]
+        }
+
+        let name: String
+        var account: String?
+        let rrsets: [Set]
     }
 }

@@ -33,6 +33,18 @@ public enum KeyFile {
         return made
     }
 
+    /// Puts `content` in the file's place, whole or not at all.
+    ///
+    /// - Throws: `KeyFileError`.
+    public static func replace(path: String, with content: String, mode: mode_t = 0o600) throws {
+        let temporary = try writeTemporary(path, content, mode: mode)
+        guard rename(temporary, path) == 0 else {
+            let code = errno
+            unlink(temporary)
+            throw failure(path, code)
+        }
+    }
+
     private static func read(_ path: String, mode: mode_t) throws -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -57,19 +69,29 @@ public enum KeyFile {
     }
 
     private static func create(_ path: String, _ content: String, mode: mode_t) throws {
+        let temporary = try writeTemporary(path, content, mode: mode)
+        defer { unlink(temporary) }
+        // link(2), unlike rename(2), never replaces a key that another process made meanwhile.
+        guard link(temporary, path) == 0 || errno == EEXIST else { throw failure(path, errno) }
+    }
+
+    /// - Returns: The path of a file beside `path`, on disk.
+    private static func writeTemporary(_ path: String, _ content: String, mode: mode_t) throws -> String {
         let temporary = "\(path).new-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw failure(temporary, errno) }
-        defer { unlink(temporary) }
         // Whatever the umask took away.
         fchmod(descriptor, mode)
         let bytes = Array(content.utf8)
         let written = write(descriptor, bytes, bytes.count)
         let synced = fsync(descriptor)
+        let code = errno
         close(descriptor)
-        guard written == bytes.count, synced == 0 else { throw failure(temporary, errno) }
-        // link(2), unlike rename(2), never replaces a key that another process made meanwhile.
-        guard link(temporary, path) == 0 || errno == EEXIST else { throw failure(path, errno) }
+        guard written == bytes.count, synced == 0 else {
+            unlink(temporary)
+            throw failure(temporary, code)
+        }
+        return temporary
     }
 
     private static func failure(_ path: String, _ code: Int32) -> KeyFileError {

@@ -71,6 +71,20 @@ enum Script {
         return count
         """
 
+    /// KEYS: count. ARGV: amount, limit, milliseconds of the window. Returns -1 when the amount was counted, else the
+    /// milliseconds until the count starts anew.
+    static let admit = """
+        local count = tonumber(redis.call('GET', KEYS[1]) or '0')
+        local left = redis.call('PTTL', KEYS[1])
+        if count + tonumber(ARGV[1]) > tonumber(ARGV[2]) then
+          if left < 0 then return tonumber(ARGV[3]) end
+          return left
+        end
+        redis.call('INCRBY', KEYS[1], ARGV[1])
+        if left < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+        return -1
+        """
+
     /// KEYS: pair, source, account, known. ARGV: for the first three the free failures and the longest delay in
     /// milliseconds. Returns the milliseconds to wait, or 0 when the attempt was counted. The counts are hashes of `n`
     /// and `until`, and forgotten a day after the last attempt.

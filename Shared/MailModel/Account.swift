@@ -16,12 +16,19 @@ public struct Account: Sendable, Equatable, Codable {
     public let displayName: String
     /// RFC 3339; nil before the first login.
     public let lastLogin: String?
+    /// Recipients an hour; nil for the platform's own limit.
+    public let sendLimit: Int?
     /// RFC 3339.
     public let createdAt: String
+    /// RFC 3339; nil unless it is deleted.
+    public let deletedAt: String?
+    /// RFC 3339: when a deleted one is gone for good.
+    public let purgeAt: String?
 
     public init(
         id: Int64, email: String, domainID: Int64, quotaMB: Int, usedMB: Int, messages: Int, status: Status,
-        displayName: String, lastLogin: String?, createdAt: String
+        displayName: String, lastLogin: String?, sendLimit: Int? = nil, createdAt: String, deletedAt: String? = nil,
+        purgeAt: String? = nil
     ) {
         self.id = id
         self.email = email
@@ -32,7 +39,10 @@ public struct Account: Sendable, Equatable, Codable {
         self.status = status
         self.displayName = displayName
         self.lastLogin = lastLogin
+        self.sendLimit = sendLimit
         self.createdAt = createdAt
+        self.deletedAt = deletedAt
+        self.purgeAt = purgeAt
     }
 
     enum CodingKeys: String, CodingKey {
@@ -42,6 +52,9 @@ public struct Account: Sendable, Equatable, Codable {
         case usedMB = "used_mb"
         case displayName = "display_name"
         case lastLogin = "last_login"
+        case sendLimit = "send_limit"
+        case deletedAt = "deleted_at"
+        case purgeAt = "purge_at"
         case createdAt = "created_at"
     }
 }
@@ -53,19 +66,25 @@ public struct Alias: Sendable, Equatable, Codable {
     /// The local part; `*` is the catch-all.
     public let source: String
     public let destination: [String]
+    /// Whether who receives through it may also send as it.
+    public let sendAs: Bool
     /// RFC 3339.
     public let createdAt: String
 
-    public init(id: Int64, domainID: Int64, source: String, destination: [String], createdAt: String) {
+    public init(
+        id: Int64, domainID: Int64, source: String, destination: [String], sendAs: Bool = true, createdAt: String
+    ) {
         self.id = id
         self.domainID = domainID
         self.source = source
         self.destination = destination
+        self.sendAs = sendAs
         self.createdAt = createdAt
     }
 
     enum CodingKeys: String, CodingKey {
         case id, source, destination
+        case sendAs = "send_as"
         case domainID = "domain_id"
         case createdAt = "created_at"
     }

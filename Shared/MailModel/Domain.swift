@@ -9,23 +9,32 @@ public struct Domain: Sendable, Equatable, Codable {
         public let status: Status
         /// RFC 3339; nil until the first attempt.
         public let checkedAt: String?
+        /// Why it is not `ok`, for a person; nil where there is nothing to say.
+        public let detail: String?
 
-        public init(status: Status, checkedAt: String?) {
+        public init(status: Status, checkedAt: String?, detail: String? = nil) {
             self.status = status
             self.checkedAt = checkedAt
+            self.detail = detail
         }
 
         enum CodingKeys: String, CodingKey {
-            case status
+            case status, detail
             case checkedAt = "checked_at"
         }
     }
+
+    /// What mail programs are told to try first.
+    public enum ClientLogin: String, Sendable, Codable { case password, oauth2 }
 
     public let id: Int64
     /// As A-labels.
     public let domain: String
     public let customerID: Int64
+    /// The id of the domain whose mailboxes it leads to; nil for one with mailboxes of its own.
+    public let aliasOf: Int64?
     public let status: Status
+    public let clientLogin: ClientLogin
     /// How many mailboxes it has.
     public let accounts: Int
     /// How many aliases it has.
@@ -37,14 +46,21 @@ public struct Domain: Sendable, Equatable, Codable {
     public let dns: DNS
     /// RFC 3339.
     public let createdAt: String
+    /// RFC 3339; nil unless it is deleted.
+    public let deletedAt: String?
+    /// RFC 3339: when a deleted one is gone for good.
+    public let purgeAt: String?
 
     public init(
-        id: Int64, domain: String, customerID: Int64, status: Status, accounts: Int, aliases: Int, quotaMB: Int,
-        usedMB: Int, dns: DNS, createdAt: String
+        id: Int64, domain: String, customerID: Int64, aliasOf: Int64? = nil, status: Status,
+        clientLogin: ClientLogin = .password, accounts: Int, aliases: Int, quotaMB: Int, usedMB: Int, dns: DNS,
+        createdAt: String, deletedAt: String? = nil, purgeAt: String? = nil
     ) {
         self.id = id
         self.domain = domain
         self.customerID = customerID
+        self.aliasOf = aliasOf
+        self.clientLogin = clientLogin
         self.status = status
         self.accounts = accounts
         self.aliases = aliases
@@ -52,11 +68,25 @@ public struct Domain: Sendable, Equatable, Codable {
         self.usedMB = usedMB
         self.dns = dns
         self.createdAt = createdAt
+        self.deletedAt = deletedAt
+        self.purgeAt = purgeAt
+    }
+
+    /// The same domain, with what is known of its DNS now.
+    public func with(dns: DNS) -> Domain {
+        Domain(
+            id: id, domain: domain, customerID: customerID, aliasOf: aliasOf, status: status, clientLogin: clientLogin,
+            accounts: accounts, aliases: aliases, quotaMB: quotaMB, usedMB: usedMB, dns: dns, createdAt: createdAt,
+            deletedAt: deletedAt, purgeAt: purgeAt)
     }
 
     enum CodingKeys: String, CodingKey {
         case id, domain, status, accounts, aliases, dns
         case customerID = "customer_id"
+        case aliasOf = "alias_of"
+        case clientLogin = "client_login"
+        case deletedAt = "deleted_at"
+        case purgeAt = "purge_at"
         case quotaMB = "quota_mb"
         case usedMB = "used_mb"
         case createdAt = "created_at"

@@ -15,78 +15,99 @@ public struct AccountStore: Sendable {
         public let isActive: Bool
     }
 
-    /// - Throws: `Failure.notFound` for a domain outside the scope, `invalid` for a local part that cannot
-    ///   be one, `conflict` `account_exists` for a taken address.
-    public func create(
-        domainID: Int64, localPart: String, passwordHash: String, quotaMB: Int, displayName: String, scope: Scope,
-        by origin: AuditStore.Origin
-    ) async throws -> Account {
-        let domain = try await database.domains.find(domainID, scope: scope)
+    /// What a new mailbox is made of.
+    public struct Draft: Sendable, Equatable {
+        public var localPart: String
+        public var passwordHash: String
+        /// MB of 2^20 bytes.
+        public var quotaMB: Int
+        public var displayName: String
+        /// Recipients an hour; nil for the platform's own limit.
+        public var sendLimit: Int?
+
+        public init(
+            localPart: String, passwordHash: String, quotaMB: Int, displayName: String = "", sendLimit: Int? = nil
+        ) {
+            self.localPart = localPart
+            self.passwordHash = passwordHash
+            self.quotaMB = quotaMB
+            self.displayName = displayName
+            self.sendLimit = sendLimit
+        }
+    }
+
+    /// The address that a local part makes in a domain.
+    /// - Throws: `Failure` `invalid` for one that cannot name a mailbox here.
+    public static func address(_ localPart: String, of domain: DomainName) throws -> EmailAddress {
         // The local part names the folder that the mail is kept in, and Dovecot reads a login whose sessions are to end
         // as a pattern.
         guard !localPart.contains(where: { "/*?".contains($0) }) else {
             throw Failure.invalid(
-                "local_part", code: "invalid_local_part", "must not contain a slash, an asterisk or a question mark")
+                "local_part", code: "invalid_local_part",
+                "must not contain a slash, an asterisk or a question mark")
         }
-        let email = try EmailAddress(localPart: localPart, domain: try DomainName(domain.domain)).description
+        return try EmailAddress(localPart: localPart, domain: domain)
+    }
+
+    /// - Throws: `Failure.notFound` for a domain outside the scope, `invalid` for a local part that cannot
+    ///   be one, `conflict` `account_exists` or `alias_exists` for a taken address, `domain_is_alias`, `limit_reached`.
+    public func create(
+        domainID: Int64, _ draft: Draft, scope: Scope, by origin: AuditStore.Origin
+    ) async throws -> Account {
+        let domain = try await database.domains.reach(domainID, scope: scope)
+        let email = try Self.address(draft.localPart, of: domain.name).description
         let id = try await database.transaction { tx in
-            do {
-                let id = try tx.execute(
-                    """
-                    INSERT INTO accounts (domain_id, email, password_hash, quota_mb, display_name, created_at) VALUES
-                    (\(domainID), \(email), \(passwordHash), \(quotaMB), \(displayName), \(Timestamp.now()))
-                    """
-                ).lastInsertID
-                try AuditStore.record(
-                    origin.event("account.created", target: email, customerID: domain.customerID), in: tx)
-                return id
-            } catch let error as MariaDBError where error.isDuplicateKey {
-                throw Failure.conflict("account_exists", "This mailbox exists already.")
-            }
+            try LimitStore.admit(accounts: 1, quotaMB: draft.quotaMB, customerID: domain.customerID, in: tx)
+            try Self.checkFree(email, domainID: domainID, in: tx)
+            let id = try Self.insert(draft, email: email, domainID: domainID, in: tx)
+            try AuditStore.record(
+                origin.event(
+                    "account.created", target: email, customerID: domain.customerID,
+                    detail: ["quota_mb": "\(draft.quotaMB)"]), in: tx)
+            return id
         }
         return try await find(id, scope: .everything)
     }
 
-    /// - Throws: `Failure.notFound` also for a mailbox outside the scope.
-    public func find(_ id: Int64, scope: Scope) async throws -> Account {
-        guard let account = try await list(where: "a.id = \(id) AND \(SQL.accountVisible(to: scope))").first else {
-            throw Failure.notFound("This mailbox")
+    static func insert(_ draft: Draft, email: String, domainID: Int64, in tx: Transaction) throws -> Int64 {
+        do {
+            let id = try tx.execute(
+                """
+                INSERT INTO accounts (domain_id, email, password_hash, quota_mb, send_limit, display_name, created_at)
+                VALUES (\(domainID), \(email), \(draft.passwordHash), \(draft.quotaMB), \(draft.sendLimit),
+                  \(draft.displayName), \(Timestamp.now()))
+                """
+            ).lastInsertID
+            try DomainTotals.change(domainID: domainID, accounts: 1, quotaMB: draft.quotaMB, in: tx)
+            return id
+        } catch let error as MariaDBError where error.isDuplicateKey {
+            throw Failure.conflict(
+                "account_exists", "The mailbox \(email) exists already, or is deleted and not yet gone.")
         }
+    }
+
+    /// - Throws: `Failure` `conflict` when an alias has the address, or the domain has no mailboxes of its own.
+    static func checkFree(_ email: String, domainID: Int64, in tx: Transaction) throws {
+        let localPart = email.split(separator: "@").first ?? ""
+        guard try tx.query("SELECT id FROM aliases WHERE domain_id = \(domainID) AND source = \(localPart)").isEmpty
+        else { throw Failure.conflict("alias_exists", "The alias \(email) has this address.") }
+        guard try tx.query("SELECT id FROM domains WHERE id = \(domainID) AND alias_of IS NOT NULL").isEmpty else {
+            throw Failure.conflict("domain_is_alias", "This domain leads to another one; make the mailbox there.")
+        }
+    }
+
+    /// - Throws: `Failure.notFound` also for a mailbox outside the scope, and for one that is deleted.
+    public func find(_ id: Int64, scope: Scope) async throws -> Account {
+        guard
+            let account = try await list(where: "a.id = \(id) AND \(Self.exists) AND \(SQL.accountVisible(to: scope))")
+                .first
+        else { throw Failure.notFound("This mailbox") }
         return account
     }
 
     /// The mailbox of that address; nil also for one outside the scope.
     public func find(email: String, scope: Scope) async throws -> Account? {
-        try await list(where: "a.email = \(email) AND \(SQL.accountVisible(to: scope))").first
-    }
-
-    /// - Throws: `Failure.notFound` for a domain outside the scope.
-    public func list(domainID: Int64, _ page: PageRequest, scope: Scope) async throws -> Page<Account> {
-        _ = try await database.domains.find(domainID, scope: scope)
-        let accounts = try await list(where: "a.domain_id = \(domainID) ORDER BY a.email" + SQL.page(page))
-        let total = try await database.query(
-            "SELECT COUNT(*) AS n FROM accounts WHERE domain_id = \(domainID)"
-        ).first?.int("n")
-        return Page(items: accounts, request: page, total: total ?? 0)
-    }
-
-    /// Changes what is given.
-    public func update(
-        _ id: Int64, quotaMB: Int?, displayName: String?, scope: Scope, by origin: AuditStore.Origin
-    ) async throws -> Account {
-        let account = try await find(id, scope: scope)
-        var detail: [String: String] = [:]
-        detail["quota_mb"] = quotaMB.map(String.init)
-        detail["display_name"] = displayName
-        try await database.transaction { [detail] tx in
-            try tx.execute(
-                """
-                UPDATE accounts SET quota_mb = COALESCE(\(quotaMB), quota_mb),
-                  display_name = COALESCE(\(displayName), display_name) WHERE id = \(id)
-                """)
-            try Self.record("account.changed", account, detail, by: origin, in: tx)
-        }
-        return try await find(id, scope: .everything)
+        try await list(where: "a.email = \(email) AND \(Self.exists) AND \(SQL.accountVisible(to: scope))").first
     }
 
     /// Changes the password, and in the same transaction revokes every token and deletes every app password of the
@@ -123,6 +144,12 @@ public struct AccountStore: Sendable {
     /// The mailbox of that id, likewise.
     public func login(id: Int64) async throws -> Login? { try await login(where: "a.id = \(id)") }
 
+    /// How many recipients an hour a mailbox may send to; nil for the platform's own limit.
+    public func sendLimit(email: String) async throws -> Int? {
+        try await database.query("SELECT send_limit FROM accounts WHERE email = \(email)").first?.optionalInt(
+            "send_limit")
+    }
+
     /// Notes a login.
     public func recordLogin(_ id: Int64) async throws {
         try await database.execute("UPDATE accounts SET last_login = \(Timestamp.now()) WHERE id = \(id)")
@@ -134,7 +161,7 @@ public struct AccountStore: Sendable {
             .map { try $0.string("email") }
     }
 
-    private static func record(
+    static func record(
         _ action: String, _ account: Account, _ detail: [String: String] = [:], by origin: AuditStore.Origin,
         in tx: Transaction
     ) throws {
@@ -144,8 +171,13 @@ public struct AccountStore: Sendable {
                 action, target: account.email, customerID: try row?.int64("customer_id"), detail: detail), in: tx)
     }
 
+    /// Of `accounts a` and `domains d`: whether the mailbox is there, that is, not deleted.
+    static let exists: SQL = "(a.deleted_at IS NULL AND d.deleted_at IS NULL)"
+
     /// Of `accounts a`, `domains d` and `customers c`: whether the mailbox may be used.
-    static let isActive: SQL = "(a.status = 'active' AND d.status <> 'suspended' AND c.status = 'active')"
+    static let isActive: SQL = """
+        (a.status = 'active' AND d.status <> 'suspended' AND c.status = 'active' AND \(exists))
+        """
 
     private func login(where condition: SQL) async throws -> Login? {
         let rows = try await database.query(
@@ -153,7 +185,7 @@ public struct AccountStore: Sendable {
             SELECT a.id, a.email, d.customer_id, a.password_hash,
               \(Self.isActive) AS active
             FROM accounts a JOIN domains d ON d.id = a.domain_id JOIN customers c ON c.id = d.customer_id
-            WHERE \(condition)
+            WHERE \(condition) AND \(Self.exists)
             """)
         return try rows.first.map { row in
             Login(
@@ -162,25 +194,34 @@ public struct AccountStore: Sendable {
         }
     }
 
-    private func list(where condition: SQL) async throws -> [Account] {
+    func list(where condition: SQL) async throws -> [Account] {
         try await database.query(
             """
-            SELECT a.id, a.email, a.domain_id, a.quota_mb, COALESCE(u.bytes, 0) AS used_bytes,
-              COALESCE(u.messages, 0) AS messages, IF(\(Self.isActive), 'active', 'suspended') AS status,
-              a.display_name, a.last_login, a.created_at
+            SELECT a.id, a.email, a.domain_id, a.quota_mb, a.send_limit, COALESCE(u.bytes, 0) AS used_bytes,
+              COALESCE(u.messages, 0) AS messages,
+              IF(a.status = 'active' AND d.status <> 'suspended' AND c.status = 'active', 'active', 'suspended')
+                AS status,
+              a.display_name, NULLIF(GREATEST(COALESCE(a.last_login, 0), COALESCE(l.last_login, 0) * 1000), 0)
+                AS last_login,
+              a.created_at, COALESCE(a.deleted_at, d.deleted_at) AS deleted_at, COALESCE(a.purge_at, d.purge_at) AS purge_at
             FROM accounts a JOIN domains d ON d.id = a.domain_id JOIN customers c ON c.id = d.customer_id
-              LEFT JOIN mailbox_usage u ON u.username = a.email
+              LEFT JOIN mailbox_usage u ON u.username = a.email LEFT JOIN mailbox_logins l ON l.username = a.email
             WHERE \(condition)
             """
-        ).map { row in
-            Account(
-                id: try row.int64("id"), email: try row.string("email"), domainID: try row.int64("domain_id"),
-                quotaMB: try row.int("quota_mb"), usedMB: Account.megabytes(try row.int64("used_bytes")),
-                messages: max(0, try row.int("messages")),
-                status: Account.Status(rawValue: try row.string("status")) ?? .suspended,
-                displayName: try row.string("display_name"),
-                lastLogin: try row.optionalInt64("last_login").map(Timestamp.rfc3339(milliseconds:)),
-                createdAt: Timestamp.rfc3339(milliseconds: try row.int64("created_at")))
-        }
+        ).map(Self.account)
+    }
+
+    private static func account(_ row: Row) throws -> Account {
+        Account(
+            id: try row.int64("id"), email: try row.string("email"), domainID: try row.int64("domain_id"),
+            quotaMB: try row.int("quota_mb"), usedMB: Account.megabytes(try row.int64("used_bytes")),
+            messages: max(0, try row.int("messages")),
+            status: Account.Status(rawValue: try row.string("status")) ?? .suspended,
+            displayName: try row.string("display_name"),
+            lastLogin: try row.optionalInt64("last_login").map(Timestamp.rfc3339(milliseconds:)),
+            sendLimit: try row.optionalInt("send_limit"),
+            createdAt: Timestamp.rfc3339(milliseconds: try row.int64("created_at")),
+            deletedAt: try row.optionalInt64("deleted_at").map(Timestamp.rfc3339(milliseconds:)),
+            purgeAt: try row.optionalInt64("purge_at").map(Timestamp.rfc3339(milliseconds:)))
     }
 }

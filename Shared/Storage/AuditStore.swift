@@ -11,7 +11,7 @@ public struct AuditStore: Sendable {
 
     /// Something that somebody did, or tried to.
     public struct Event: Sendable, Equatable {
-        /// `user:<id>`, `account:<id>`, `service:<id>`, `command` or `anonymous`.
+        /// `user:<id>`, `account:<id>`, `service:<id>`, `command`, `platform` or `anonymous`.
         public var actor: String
         /// Whose record it is; nil is the platform's own.
         public var customerID: Int64?
@@ -53,6 +53,8 @@ public struct AuditStore: Sendable {
 
         /// The operator, at the shell.
         public static let command = Origin(actor: "command")
+        /// What the platform does by itself when its time has come.
+        static let worker = Origin(actor: "platform")
 
         func event(
             _ action: String, target: String, customerID: Int64?, detail: [String: String] = [:]
@@ -60,6 +62,18 @@ public struct AuditStore: Sendable {
             Event(
                 actor: actor, customerID: customerID, action: action, target: target,
                 detail: AuditStore.detail(detail), ip: ip, requestID: requestID)
+        }
+    }
+
+    /// What a change made of what: `before.quota_mb`, `after.quota_mb`.
+    struct Changes {
+        private(set) var fields: [String: String] = [:]
+
+        /// A field that was given; one that stays as it was is left out.
+        mutating func add(_ name: String, _ before: String, _ after: String?) {
+            guard let after, after != before else { return }
+            fields["before.\(name)"] = before
+            fields["after.\(name)"] = after
         }
     }
 

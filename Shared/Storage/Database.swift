@@ -57,6 +57,8 @@ public struct Database: Sendable {
     public var deviceCodes: DeviceCodeStore { DeviceCodeStore(database: self) }
     public var audit: AuditStore { AuditStore(database: self) }
     public var domains: DomainStore { DomainStore(database: self) }
+    public var dkimKeys: DKIMKeyStore { DKIMKeyStore(database: self) }
+    public var limits: LimitStore { LimitStore(database: self) }
     public var accounts: AccountStore { AccountStore(database: self) }
     public var aliases: AliasStore { AliasStore(database: self) }
     public var signatures: SignatureStore { SignatureStore(database: self) }

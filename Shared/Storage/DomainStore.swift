@@ -5,63 +5,160 @@ public import MailModel
 public struct DomainStore: Sendable {
     let database: Database
 
-    /// What the DNS and the signer need to know of a domain.
-    public struct Provisioning: Sendable, Equatable {
-        public let id: Int64
-        public let domain: DomainName
-        public let dkimSelector: String
-        /// Base64 of the SubjectPublicKeyInfo (RFC 6376 §3.6.1).
-        public let dkimPublicKey: String
+    /// What a new domain is made of.
+    public struct Draft: Sendable, Equatable {
+        public var name: DomainName
+        public var customerID: Int64
+        /// The domain whose mailboxes it leads to.
+        public var aliasOf: Int64?
+        /// The customer keeps its DNS by hand.
+        public var hasManualDNS: Bool
+        public var keys: [DKIMKey]
+
+        public init(
+            name: DomainName, customerID: Int64, aliasOf: Int64? = nil, hasManualDNS: Bool = false, keys: [DKIMKey]
+        ) {
+            self.name = name
+            self.customerID = customerID
+            self.aliasOf = aliasOf
+            self.hasManualDNS = hasManualDNS
+            self.keys = keys
+        }
     }
 
-    /// - Throws: `Failure` `invalid` for an unknown customer, `conflict` `domain_exists` for a taken name.
-    public func create(
-        _ domain: DomainName, customerID: Int64, dkimSelector: String, dkimPublicKey: String,
-        by origin: AuditStore.Origin
-    ) async throws -> Domain {
+    /// Which domains are wanted; what is nil does not matter.
+    public struct Filter: Sendable, Equatable {
+        public enum Order: String, Sendable, CaseIterable {
+            case domain, created_at
+        }
+
+        public var customerID: Int64?
+        /// A part of the name.
+        public var search: String?
+        public var status: Domain.Status?
+        public var dns: Domain.DNS.Status?
+        /// Those that are deleted and not yet gone, instead of those that are there.
+        public var deleted = false
+        public var order = Order.domain
+        public var isDescending = false
+
+        public init() {}
+    }
+
+    /// - Throws: `Failure` `invalid` for an unknown customer or target, `conflict` `domain_exists` for a taken name,
+    ///   `limit_reached`.
+    public func create(_ draft: Draft, by origin: AuditStore.Origin) async throws -> Domain {
         let id = try await database.transaction { tx in
-            guard try !tx.query("SELECT id FROM customers WHERE id = \(customerID)").isEmpty else {
-                throw Failure.invalid("customer_id", code: "unknown", "no customer has this id")
-            }
-            do {
-                let id = try tx.execute(
-                    """
-                    INSERT INTO domains (customer_id, domain, dkim_selector, dkim_public_key, created_at) VALUES
-                    (\(customerID), \(domain.description), \(dkimSelector), \(dkimPublicKey), \(Timestamp.now()))
-                    """
-                ).lastInsertID
-                try AuditStore.record(
-                    origin.event("domain.created", target: domain.description, customerID: customerID), in: tx)
-                return id
-            } catch let error as MariaDBError where error.isDuplicateKey {
-                throw Failure.conflict("domain_exists", "This domain is hosted here already.")
-            }
+            try LimitStore.admit(domains: 1, customerID: draft.customerID, in: tx)
+            try Self.check(aliasOf: draft.aliasOf, customerID: draft.customerID, in: tx)
+            let id = try Self.insert(draft, in: tx)
+            for key in draft.keys { try DKIMKeyStore.insert(key, domainID: id, state: .active, in: tx) }
+            try DomainTotals.change(domainID: id, in: tx)
+            try AuditStore.record(
+                origin.event(
+                    "domain.created", target: draft.name.description, customerID: draft.customerID), in: tx)
+            return id
         }
         return try await find(id, scope: .everything)
     }
 
-    /// - Throws: `Failure.notFound` also for a domain outside the scope.
-    public func find(_ id: Int64, scope: Scope) async throws -> Domain {
-        guard let domain = try await list(where: "d.id = \(id) AND \(SQL.domainVisible(to: scope))").first else {
-            throw Failure.notFound("This domain")
+    public static let exists = Failure.conflict(
+        "domain_exists", "This domain is hosted here already, or is deleted and not yet gone.")
+
+    private static func insert(_ draft: Draft, in tx: Transaction) throws -> Int64 {
+        let main = draft.keys.first { $0.algorithm == .rsa } ?? draft.keys.first
+        do {
+            return try tx.execute(
+                """
+                INSERT INTO domains (customer_id, alias_of, domain, dkim_selector, dkim_public_key, dns_mode, dns_status,
+                  created_at) VALUES
+                (\(draft.customerID), \(draft.aliasOf), \(draft.name.description), \(main?.selector ?? ""),
+                 \(main?.publicKey ?? ""), \(draft.hasManualDNS ? "manual" : "automatic"),
+                 \(draft.hasManualDNS ? "manual" : "pending"), \(Timestamp.now()))
+                """
+            ).lastInsertID
+        } catch let error as MariaDBError where error.isDuplicateKey {
+            throw exists
         }
+    }
+
+    private static func check(aliasOf target: Int64?, customerID: Int64, in tx: Transaction) throws {
+        guard try !tx.query("SELECT id FROM customers WHERE id = \(customerID) LOCK IN SHARE MODE").isEmpty else {
+            throw Failure.invalid("customer_id", code: "unknown", "no customer has this id")
+        }
+        guard let target else { return }
+        let found = try tx.query(
+            """
+            SELECT alias_of FROM domains WHERE id = \(target) AND customer_id = \(customerID) AND deleted_at IS NULL
+            LOCK IN SHARE MODE
+            """
+        ).first
+        guard let found else {
+            throw Failure.invalid("alias_of", code: "unknown", "no domain of this customer has this id")
+        }
+        guard try found.optionalInt64("alias_of") == nil else {
+            throw Failure.invalid("alias_of", code: "is_alias", "must name a domain with mailboxes of its own")
+        }
+    }
+
+    /// - Throws: `Failure.notFound` also for a domain outside the scope, and for one that is deleted.
+    public func find(_ id: Int64, scope: Scope) async throws -> Domain {
+        let condition: SQL = "d.id = \(id) AND d.deleted_at IS NULL AND \(SQL.domainVisible(to: scope))"
+        guard let domain = try await list(where: condition).first else { throw Failure.notFound("This domain") }
         return domain
     }
 
-    /// - Parameter search: A part of the name; nil for all.
-    public func list(
-        _ page: PageRequest, customerID: Int64?, search: String?, scope: Scope
-    ) async throws -> Page<Domain> {
-        var condition = SQL.domainVisible(to: scope)
-        if let customerID { condition = condition + " AND d.customer_id = \(customerID)" }
-        if let search {
-            // Names are kept as A-labels, in a column of ASCII.
-            let wanted = search.utf8.allSatisfy { $0 < 0x80 } ? search : (try? DomainName(search))?.description
-            condition = condition + (wanted.map { " AND LOCATE(\($0.lowercased()), d.domain) > 0" } ?? " AND FALSE")
-        }
-        let domains = try await list(where: condition + " ORDER BY d.domain" + SQL.page(page))
+    /// A domain that is deleted and not yet gone.
+    /// - Throws: `Failure.notFound`.
+    public func findDeleted(_ id: Int64, scope: Scope) async throws -> Domain {
+        let condition: SQL = "d.id = \(id) AND d.deleted_at IS NOT NULL AND \(SQL.domainVisible(to: scope))"
+        guard let domain = try await list(where: condition).first else { throw Failure.notFound("This deleted domain") }
+        return domain
+    }
+
+    /// The domain of that name; nil also for one outside the scope.
+    public func find(name: DomainName, scope: Scope) async throws -> Domain? {
+        try await list(
+            where: "d.domain = \(name.description) AND d.deleted_at IS NULL AND \(SQL.domainVisible(to: scope))"
+        ).first
+    }
+
+    public func list(_ filter: Filter, _ page: PageRequest, scope: Scope) async throws -> Page<Domain> {
+        let condition = ([SQL.domainVisible(to: scope)] + filter.conditions).joined(separator: " AND ")
+        let domains = try await list(where: condition + filter.ordering + SQL.page(page))
         let total = try await database.query("SELECT COUNT(*) AS n FROM domains d WHERE \(condition)").first?.int("n")
         return Page(items: domains, request: page, total: total ?? 0)
+    }
+
+    /// Changes what is given.
+    /// - Throws: `Failure.notFound`.
+    public func update(
+        _ id: Int64, clientLogin: Domain.ClientLogin?, hasManualDNS: Bool?, scope: Scope, by origin: AuditStore.Origin
+    ) async throws -> Domain {
+        let before = try await find(id, scope: scope)
+        try await database.transaction { tx in
+            if let clientLogin {
+                try tx.execute("UPDATE domains SET client_login = \(clientLogin.rawValue) WHERE id = \(id)")
+            }
+            if let hasManualDNS, hasManualDNS != (before.dns.status == .manual) {
+                try tx.execute(
+                    """
+                    UPDATE domains SET dns_mode = \(hasManualDNS ? "manual" : "automatic"),
+                      dns_status = \(hasManualDNS ? "manual" : "pending"), dns_detail = NULL,
+                      dns_version = dns_version + 1 WHERE id = \(id)
+                    """)
+            }
+            var changes = AuditStore.Changes()
+            changes.add("client_login", before.clientLogin.rawValue, clientLogin?.rawValue)
+            changes.add(
+                "dns", before.dns.status == .manual ? "manual" : "automatic",
+                hasManualDNS.map { $0 ? "manual" : "automatic" })
+            try AuditStore.record(
+                origin.event(
+                    "domain.changed", target: before.domain, customerID: before.customerID, detail: changes.fields),
+                in: tx)
+        }
+        return try await find(id, scope: .everything)
     }
 
     /// Suspends or restores a domain; suspending revokes every token of its mailboxes in the same transaction.
@@ -88,56 +185,67 @@ public struct DomainStore: Sendable {
             .int64("customer_id")
     }
 
-    /// What to write into the DNS for one domain.
-    public func provisioning(_ id: Int64) async throws -> Provisioning {
-        guard let found = try await provisioning(where: "id = \(id)").first else {
-            throw Failure.notFound("This domain")
-        }
-        return found
-    }
-
-    /// The domains whose DNS is still to be written, oldest first.
-    public func awaitingDNS(limit: Int = 100) async throws -> [Provisioning] {
-        try await provisioning(where: "dns_status = 'pending' ORDER BY id LIMIT \(limit)")
-    }
-
-    /// Notes the outcome of an attempt to write the DNS.
-    public func setDNS(_ id: Int64, status: Domain.DNS.Status) async throws {
-        try await database.execute(
-            "UPDATE domains SET dns_status = \(status.rawValue), dns_checked_at = \(Timestamp.now()) WHERE id = \(id)")
-    }
-
-    private func provisioning(where condition: SQL) async throws -> [Provisioning] {
-        try await database.query("SELECT id, domain, dkim_selector, dkim_public_key FROM domains WHERE \(condition)")
-            .map { row in
-                Provisioning(
-                    id: try row.int64("id"), domain: try DomainName(try row.string("domain")),
-                    dkimSelector: try row.string("dkim_selector"), dkimPublicKey: try row.string("dkim_public_key"))
-            }
+    /// The customer and name of a domain, without what it costs to count what is in it.
+    /// - Throws: `Failure.notFound` as `find`.
+    func reach(_ id: Int64, scope: Scope) async throws -> (name: DomainName, customerID: Int64) {
+        let rows = try await database.query(
+            """
+            SELECT d.domain, d.customer_id FROM domains d
+            WHERE d.id = \(id) AND d.deleted_at IS NULL AND \(SQL.domainVisible(to: scope))
+            """)
+        guard let row = rows.first else { throw Failure.notFound("This domain") }
+        return (try DomainName(try row.string("domain")), try row.int64("customer_id"))
     }
 
     private func list(where condition: SQL) async throws -> [Domain] {
         try await database.query(
             """
-            SELECT d.id, d.domain, d.customer_id, d.status, d.dns_status, d.dns_checked_at, d.created_at,
-              (SELECT COUNT(*) FROM accounts a WHERE a.domain_id = d.id) AS accounts,
-              (SELECT COUNT(*) FROM aliases s WHERE s.domain_id = d.id) AS aliases,
-              CAST((SELECT COALESCE(SUM(a.quota_mb), 0) FROM accounts a WHERE a.domain_id = d.id) AS SIGNED) AS quota_mb,
+            SELECT d.id, d.domain, d.customer_id, d.alias_of, d.status, d.client_login, d.dns_status, d.dns_checked_at,
+              d.dns_detail, d.created_at, d.deleted_at, d.purge_at,
+              COALESCE(t.accounts, 0) AS accounts, COALESCE(t.aliases, 0) AS aliases,
+              COALESCE(t.quota_mb, 0) AS quota_mb,
               CAST((SELECT COALESCE(SUM(u.bytes), 0) FROM accounts a JOIN mailbox_usage u ON u.username = a.email
                     WHERE a.domain_id = d.id) AS SIGNED) AS used_bytes
-            FROM domains d WHERE \(condition)
+            FROM domains d LEFT JOIN domain_totals t ON t.domain_id = d.id WHERE \(condition)
             """
-        ).map { row in
-            Domain(
-                id: try row.int64("id"), domain: try row.string("domain"), customerID: try row.int64("customer_id"),
-                status: Domain.Status(rawValue: try row.string("status")) ?? .pending,
-                accounts: try row.int("accounts"), aliases: try row.int("aliases"), quotaMB: try row.int("quota_mb"),
-                usedMB: Account.megabytes(try row.int64("used_bytes")),
-                dns: Domain.DNS(
-                    status: Domain.DNS.Status(rawValue: try row.string("dns_status")) ?? .pending,
-                    checkedAt: try row.optionalInt64("dns_checked_at").map(Timestamp.rfc3339(milliseconds:))),
-                createdAt: Timestamp.rfc3339(milliseconds: try row.int64("created_at")))
+        ).map(Self.domain)
+    }
+
+    private static func domain(_ row: Row) throws -> Domain {
+        Domain(
+            id: try row.int64("id"), domain: try row.string("domain"), customerID: try row.int64("customer_id"),
+            aliasOf: try row.optionalInt64("alias_of"),
+            status: Domain.Status(rawValue: try row.string("status")) ?? .pending,
+            clientLogin: Domain.ClientLogin(rawValue: try row.string("client_login")) ?? .password,
+            accounts: try row.int("accounts"), aliases: try row.int("aliases"), quotaMB: try row.int("quota_mb"),
+            usedMB: Account.megabytes(try row.int64("used_bytes")),
+            dns: Domain.DNS(
+                status: Domain.DNS.Status(rawValue: try row.string("dns_status")) ?? .pending,
+                checkedAt: try row.optionalInt64("dns_checked_at").map(Timestamp.rfc3339(milliseconds:)),
+                detail: try row.optionalString("dns_detail")),
+            createdAt: Timestamp.rfc3339(milliseconds: try row.int64("created_at")),
+            deletedAt: try row.optionalInt64("deleted_at").map(Timestamp.rfc3339(milliseconds:)),
+            purgeAt: try row.optionalInt64("purge_at").map(Timestamp.rfc3339(milliseconds:)))
+    }
+}
+
+extension DomainStore.Filter {
+    fileprivate var conditions: [SQL] {
+        var conditions: [SQL] = [deleted ? "d.deleted_at IS NOT NULL" : "d.deleted_at IS NULL"]
+        if let customerID { conditions.append("d.customer_id = \(customerID)") }
+        if let status { conditions.append("d.status = \(status.rawValue)") }
+        if let dns { conditions.append("d.dns_status = \(dns.rawValue)") }
+        if let search {
+            // Names are kept as A-labels, in a column of ASCII.
+            let wanted = search.utf8.allSatisfy { $0 < 0x80 } ? search : (try? DomainName(search))?.description
+            conditions.append(wanted.map { "LOCATE(\($0.lowercased()), d.domain) > 0" } ?? "FALSE")
         }
+        return conditions
+    }
+
+    fileprivate var ordering: SQL {
+        let column: SQL = order == .domain ? "d.domain" : "d.id"
+        return " ORDER BY \(column)\(isDescending ? " DESC" : "" as SQL)"
     }
 }
 

@@ -39,6 +39,7 @@ enum Schema {
         Schema.signatures + Schema.contacts,
         Schema.outboxAndUploads,
         Schema.webhooks,
+        Schema.hosting,
     ]
 
     private static let people: [SQL] = [

@@ -120,7 +120,7 @@ extension UserStore {
                 """
                 INSERT IGNORE INTO user_accounts (user_id, account_id)
                 SELECT \(id), a.id FROM accounts a JOIN domains d ON d.id = a.domain_id
-                WHERE a.email = \(email) AND d.customer_id = \(customerID)
+                WHERE a.email = \(email) AND d.customer_id = \(customerID) AND \(AccountStore.exists)
                 """)
             guard linked.affectedRows == 1 else {
                 throw Failure.invalid(

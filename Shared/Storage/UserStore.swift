@@ -108,7 +108,7 @@ public struct UserStore: Sendable {
             SELECT u.id, u.customer_id, u.email, u.role, IF(c.status = 'suspended', 'suspended', u.status) AS status,
               u.created_at,
               (SELECT GROUP_CONCAT(a.email ORDER BY a.id SEPARATOR ' ') FROM user_accounts l
-               JOIN accounts a ON a.id = l.account_id WHERE l.user_id = u.id) AS accounts
+               JOIN accounts a ON a.id = l.account_id WHERE l.user_id = u.id AND a.deleted_at IS NULL) AS accounts
             FROM users u JOIN customers c ON c.id = u.customer_id WHERE \(condition)
             """)
         return try users.map { row in

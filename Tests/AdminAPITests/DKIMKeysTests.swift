@@ -1,32 +1,63 @@
 import Foundation
 import MailModel
+import Storage
 import Testing
 
 @testable import AdminAPI
 
 @Suite struct DKIMKeysTests {
-    private func folder() throws -> String {
+    private func withFolder(_ body: (String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dkim-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        return folder
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try body(folder)
     }
 
-    @Test func keyIsMadeOnceAndKept() throws {
-        let folder = try folder()
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let keys = DKIMKeys(directory: folder, selector: "mail")
-        let domain = try DomainName("example.com")
-        let first = try keys.publicKey(for: domain)
-        #expect(try keys.publicKey(for: domain) == first)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["example.com.mail.key"])
-        // An RSA key of 2048 bits has a SubjectPublicKeyInfo of 294 bytes.
-        #expect(Data(base64Encoded: first)?.count == 294)
-        let mode = try FileManager.default.attributesOfItem(atPath: "\(folder)/example.com.mail.key")[.posixPermissions]
-        #expect(mode as? Int == 0o640)
+    private func keys(_ folder: String) -> DKIMKeys { DKIMKeys(directory: folder, reserve: RSAReserve()) }
+
+    @Test func keysAreMadeOnceAndKept() throws {
+        try withFolder { folder in
+            let domain = try DomainName("example.com")
+            let first = try keys(folder).make(for: domain, rsa: "mail", ed25519: "mail-ed")
+            let again = try keys(folder).make(for: domain, rsa: "mail", ed25519: "mail-ed")
+            #expect(again.map(\.publicKey) == first.map(\.publicKey))
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == [
+                    "example.com.mail-ed.key", "example.com.mail.key",
+                ])
+            #expect(first.map(\.algorithm) == [.rsa, .ed25519] && first.map(\.selector) == ["mail", "mail-ed"])
+            // An RSA key of 2048 bits has a SubjectPublicKeyInfo of 294 bytes; an Ed25519 key has 32.
+            #expect(first.map { Data(base64Encoded: $0.publicKey)?.count } == [294, 32])
+            for file in ["example.com.mail.key", "example.com.mail-ed.key"] {
+                let mode = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(file)")[.posixPermissions]
+                #expect(mode as? Int == 0o640)
+            }
+        }
+    }
+
+    @Test func theSignerIsToldBySelectors() throws {
+        try withFolder { folder in
+            let domain = try DomainName("example.com"), keys = keys(folder)
+            try keys.sign(domain, with: ["a"])
+            try keys.sign(domain, with: ["b", "c"])
+            #expect(try String(contentsOfFile: "\(folder)/example.com.selectors", encoding: .utf8) == "b c\n")
+            _ = try keys.make(for: domain, rsa: "b", ed25519: "c")
+            #expect(try keys.oldFiles(olderThan: -60).map(\.selector).sorted() == ["b", "c"])
+            try keys.remove(domain, selectors: ["b", "c", "never-made"])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
     }
 
     @Test func missingFolderIsUnavailable() throws {
-        let keys = DKIMKeys(directory: "/nonexistent", selector: "mail")
-        #expect(throws: Failure.self) { try keys.publicKey(for: try DomainName("example.com")) }
+        let domain = try DomainName("example.com")
+        #expect(throws: Failure.self) { try keys("/nonexistent").make(for: domain, rsa: "mail", ed25519: nil) }
+        #expect(throws: Failure.self) { try keys("/nonexistent").sign(domain, with: ["mail"]) }
+    }
+
+    @Test func selectorsOfADayDiffer() {
+        let now: Int64 = 1_795_651_200_000
+        let first = DKIMRotation.newSelector(taken: [], now: now)
+        #expect(first == "mail20261126")
+        #expect(DKIMRotation.newSelector(taken: [first, first + "-ed"], now: now) == "mail20261126-2")
     }
 }

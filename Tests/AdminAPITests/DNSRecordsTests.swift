@@ -1,18 +1,24 @@
 import MailModel
+import Storage
 import Testing
 
 @testable import AdminAPI
 
 @Suite struct DNSRecordsTests {
-    let template = DNSTemplate(
+    static let template = DNSTemplate(
         mxHost: "mx.example.net", mxPriority: 10, spf: "v=spf1 ip4:192.0.2.1 -all",
         dmarc: "v=DMARC1; p=quarantine; rua=mailto:dmarc@{domain}", autoconfigHost: "auto.example.net")
+    static let key = DKIMKey(selector: "mail", algorithm: .rsa, publicKey: "MIIB")
+
+    private func records(_ template: DNSTemplate = template, _ keys: [DKIMKey] = [key]) throws -> [String] {
+        template.records(for: try DomainName("example.com"), keys: keys).map {
+            "\($0.name) \($0.type.rawValue) \($0.value)"
+        }
+    }
 
     @Test func domainWantsFiveRecords() throws {
-        let records = template.records(
-            for: try DomainName("example.com"), dkimSelector: "mail", dkimPublicKey: "MIIB")
         #expect(
-            records.map { "\($0.name) \($0.type.rawValue) \($0.value)" } == [
+            try records() == [
                 "example.com MX 10 mx.example.net.",
                 #"example.com TXT "v=spf1 ip4:192.0.2.1 -all""#,
                 #"_dmarc.example.com TXT "v=DMARC1; p=quarantine; rua=mailto:dmarc@example.com""#,
@@ -21,9 +27,59 @@ import Testing
             ])
     }
 
-    @Test func longTextIsCutIntoStringsOf255() {
-        let quoted = DNSTemplate.quoted(String(repeating: "a", count: 600))
-        #expect(quoted.split(separator: " ").map(\.count) == [257, 257, 92])
+    @Test func whatIsConfiguredIsAdded() throws {
+        var template = Self.template
+        template.services = [("_imaps._tcp", "imap.example.net", 993)]
+        template.mtaSTS = MTASTSPolicy(mode: "enforce", mxHost: "mx.example.net")
+        template.tlsReports = "mailto:tls@{domain}"
+        let more = try records(template).dropFirst(5)
+        #expect(
+            Array(more) == [
+                "autodiscover.example.com CNAME auto.example.net.",
+                "_imaps._tcp.example.com SRV 0 1 993 imap.example.net.",
+                #"_mta-sts.example.com TXT "v=STSv1; id=\#(template.mtaSTS?.id ?? "")""#,
+                "mta-sts.example.com CNAME auto.example.net.",
+                #"_smtp._tls.example.com TXT "v=TLSRPTv1; rua=mailto:tls@example.com""#,
+            ])
+        #expect(template.mtaSTS?.id.count == 16)
+        #expect(template.mtaSTS?.id != MTASTSPolicy(mode: "testing", mxHost: "mx.example.net").id)
+    }
+
+    @Test func keysThatAreWithdrawnHaveNoRecord() throws {
+        let gone = DKIMKey(selector: "old", algorithm: .ed25519, publicKey: "AAAA", state: .withdrawn)
+        #expect(try records(Self.template, [Self.key, gone]).count == 5)
+        let withdrawn = Self.template.withdrawn(for: try DomainName("example.com"), keys: [Self.key, gone])
+        #expect(withdrawn.map(\.name) == ["old._domainkey.example.com"])
+    }
+
+    @Test func whatOthersPutThereStays() throws {
+        let domain = try DomainName("example.com")
+        var change = DNSChange(domain: domain, wanted: Self.template.records(for: domain, keys: [Self.key]))
+        let texts = [#""google-site-verification=x""#, #""v=spf1 include:old.example -all""#]
+        #expect(
+            change.values(name: "example.com", type: .txt, existing: texts) == [
+                #""google-site-verification=x""#, #""v=spf1 ip4:192.0.2.1 -all""#,
+            ])
+        #expect(change.values(name: "example.com", type: .mx, existing: ["5 old.example."]) == ["10 mx.example.net."])
+        change.unwanted = change.wanted
+        change.wanted = []
+        #expect(
+            change.values(name: "example.com", type: .mx, existing: ["10 MX.example.net.", "5 theirs.example."]) == [
+                "5 theirs.example."
+            ])
+        #expect(change.values(name: "example.com", type: .txt, existing: texts) == texts, "not what we wrote")
+    }
+
+    @Test func everyFaultHasItsSentence() throws {
+        let records = Self.template.records(for: try DomainName("example.com"), keys: [Self.key])
+        let mx = records[0], spf = records[1]
+        #expect(DNSReport.verdict(mx, ["10 mx.example.net."]) == (.ok, "As it should be."))
+        #expect(DNSReport.verdict(mx, []).0 == .missing)
+        #expect(DNSReport.verdict(mx, ["10 other.example."]).0 == .different)
+        #expect(DNSReport.verdict(mx, ["10 mx.example.net.", "20 other.example."]).1.contains("other.example"))
+        #expect(DNSReport.verdict(spf, [#""something else""#]).0 == .missing)
+        #expect(DNSReport.verdict(spf, [spf.value, #""v=spf1 -all""#]).1.contains("two of a kind"))
+        #expect(DNSReport.verdict(spf, [spf.value, #""something else""#]).0 == .ok)
     }
 
     @Test func textCannotLeaveItsQuotes() {

@@ -68,7 +68,10 @@ import Testing
         let uid = try await bob.arrival(of: subject)
         let raw = try await bob.imap(.xoauth2(bob.mailToken()), ["raw", "INBOX", .int(uid)])[1]
         let verdict = try await platform.verifySignature(of: raw)
-        #expect(verdict == ["valid": true, "domain": .string(tenant.domain), "selector": "mail", "why": ""])
+        #expect(
+            verdict.without("signatures") == [
+                "valid": true, "domain": .string(tenant.domain), "selector": "mail", "why": "",
+            ])
     }
 
     @Test func flagsSetOutsideAreSeenInTheAPI() async throws {

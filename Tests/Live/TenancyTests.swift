@@ -13,6 +13,7 @@ import Testing
         var customer = 999_999_999
         var signature = 999_999_999
         var contact = 999_999_999
+        var alias = 999_999_999
         var email = "nobody@nowhere.test"
     }
 
@@ -44,6 +45,29 @@ import Testing
             body: { ["source": .string(unique("alias")), "destination": .string($0.email)] }),
         Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)" }, isForAdmins: false),
         Route(method: .PATCH, path: { "/api/v1/mail/accounts/\($0.account)" }, body: { _ in ["quota_mb": 77] }),
+        Route(
+            method: .PATCH, path: { "/api/v1/mail/domains/\($0.domain)" }, body: { _ in ["client_login": "password"] }),
+        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)/dns" }),
+        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/dns/sync" }),
+        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)/dkim" }),
+        Route(method: .GET, path: { "/api/v1/mail/export?domain_id=\($0.domain)" }),
+        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)/send-as" }, isForAdmins: false),
+        Route(
+            method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)/send-as" }, body: { _ in ["addresses": []] }),
+        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)/forwarding" }, isForAdmins: false),
+        Route(
+            method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)/forwarding" },
+            body: { _ in ["enabled": false] }, isForAdmins: false),
+        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)/autoreply" }, isForAdmins: false),
+        Route(
+            method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)/autoreply" }, body: { _ in ["enabled": false] },
+            isForAdmins: false),
+        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)/filters" }, isForAdmins: false),
+        Route(
+            method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)/filters" }, body: { _ in ["filters": []] },
+            isForAdmins: false),
+        Route(method: .GET, path: { "/api/v1/mail/aliases/\($0.alias)" }),
+        Route(method: .PUT, path: { "/api/v1/mail/aliases/\($0.alias)" }, body: { ["destination": .string($0.email)] }),
         Route(method: .GET, path: { "/api/v1/users/\($0.user)" }, isForAdmins: false),
         Route(method: .GET, path: { _ in "/api/v1/mail/webmail/folders" }, isWebmail: true, isForAdmins: false),
         Route(method: .GET, path: { _ in "/api/v1/mail/webmail/messages/INBOX" }, isWebmail: true, isForAdmins: false),
@@ -101,6 +125,16 @@ import Testing
         Route(method: .POST, path: { "/api/v1/mail/accounts/\($0.account)/unsuspend" }),
         Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/suspend" }),
         Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/unsuspend" }),
+        Route(method: .DELETE, path: { "/api/v1/mail/domains/\($0.domain)" }),
+        Route(method: .DELETE, path: { "/api/v1/mail/domains/\($0.domain)?purge=true" }),
+        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/restore" }),
+        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/dkim/rotate" }),
+        Route(method: .DELETE, path: { "/api/v1/mail/accounts/\($0.account)" }),
+        Route(method: .DELETE, path: { "/api/v1/mail/accounts/\($0.account)?purge=true" }),
+        Route(method: .POST, path: { "/api/v1/mail/accounts/\($0.account)/restore" }),
+        Route(method: .DELETE, path: { "/api/v1/mail/aliases/\($0.alias)" }),
+        Route(method: .GET, path: { "/api/v1/mail/customers/\($0.customer)/limits" }),
+        Route(method: .PUT, path: { "/api/v1/mail/customers/\($0.customer)/limits" }, body: { _ in ["domains": 0] }),
         Route(method: .GET, path: { "/api/v1/customers/\($0.customer)" }),
         Route(
             method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1/move" },
@@ -130,13 +164,21 @@ import Testing
         admin = try await tenant.newUser("admin").client
         let user = try await tenant.newUser("member", accounts: [alice.email])
         member = user.client
+        let alias = try await Self.alias(of: alice, tenant)
         own = Subject(
             domain: tenant.domainID, account: alice.id, user: user.id, customer: tenant.customerID,
             signature: try await Self.id(alice.client.post("/api/v1/mail/signatures", ["name": "x", "html": "x"])),
             contact: try await Self.id(alice.client.post("/api/v1/mail/contacts", ["emails": "a@x.test"])),
-            email: alice.email)
+            alias: alias, email: alice.email)
         try #require(try await alice.send(to: alice.email, subject: "Mine").status == 202)
         _ = try await alice.arrival(of: "Mine")
+    }
+
+    private static func alias(of mailbox: Mailbox, _ tenant: Tenant) async throws -> Int {
+        try await id(
+            mailbox.platform.hoster.post(
+                "/api/v1/mail/domains/\(tenant.domainID)/aliases",
+                ["source": .string(unique("alias")), "destination": .string(mailbox.email)]))
     }
 
     private static func id(_ reply: Reply) throws -> Int { try #require(try reply.json(201)["id"].int) }
@@ -189,7 +231,7 @@ import Testing
             domain: neighbour.domainID, account: carol.id, user: user.id, customer: neighbour.customerID,
             signature: try await Self.id(carol.client.post("/api/v1/mail/signatures", ["name": "x", "html": "x"])),
             contact: try await Self.id(carol.client.post("/api/v1/mail/contacts", ["emails": "a@x.test"])),
-            email: carol.email)
+            alias: try await Self.alias(of: carol, neighbour), email: carol.email)
         for route in Self.routes + Self.upheavals {
             for (who, client) in [("admin", admin), ("member", member), ("mailbox", alice.client)] {
                 let reply = try await route.call(client, foreign)
@@ -201,7 +243,7 @@ import Testing
                 #expect(reply.isCleanProblem, "\(who): \(route) \(reply.text)")
             }
         }
-        try await expectUntouched(carol, neighbour)
+        try await expectUntouched(carol, neighbour, aliases: 1)
     }
 
     /// What a reply says, without what differs between any two requests.
@@ -209,6 +251,7 @@ import Testing
         let body = (try? String(decoding: reply.json.without("request_id").without("status").data, as: UTF8.self)) ?? ""
         return [
             subject.domain, subject.account, subject.user, subject.customer, subject.signature, subject.contact,
+            subject.alias,
         ].reduce(body) { text, id in
             // Whole numbers only: an id of one digit stands in every status too.
             guard let number = try? Regex("\\b\(id)\\b") else { return text }
@@ -216,13 +259,13 @@ import Testing
         }.replacing(subject.email, with: "EMAIL")
     }
 
-    private func expectUntouched(_ mailbox: Mailbox, _ tenant: Tenant) async throws {
+    private func expectUntouched(_ mailbox: Mailbox, _ tenant: Tenant, aliases: Int = 0) async throws {
         let account = try await platform.hoster.get(mailbox.accountRoute()).json(200)
         #expect(account["status"] == "active" && account["quota_mb"] == 64)
         #expect(try await mailbox.canLogInToIMAP(.password(mailbox.password)))
         #expect(try await mailbox.client.get("/api/v1/mail/webmail/folders").status == 200)
         let domain = try await platform.hoster.get("/api/v1/mail/domains/\(tenant.domainID)").json(200)
-        #expect(domain["accounts"] == 1 && domain["aliases"] == 0 && domain["status"] == "active")
+        #expect(domain["accounts"] == 1 && domain["aliases"].int == aliases && domain["status"] == "active")
         #expect(try await mailbox.messages()["total"] == 0)
     }
 

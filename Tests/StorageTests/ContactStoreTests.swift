@@ -20,13 +20,13 @@ import Testing
         customer = try await database.customers.create(name: "Tenant", by: .command).id
         let name = "t" + String(UInt64.random(in: 0 ... .max), radix: 36)
         let domain = try await database.domains.create(
-            DomainName(name + ".test"), customerID: customer, dkimSelector: "mail", dkimPublicKey: "AAAA",
-            by: .command)
+            .init(name: DomainName(name + ".test"), customerID: customer, keys: []), by: .command)
         var accounts: [Account] = []
         for part in ["ann", "bob"] {
             accounts.append(
                 try await database.accounts.create(
-                    domainID: domain.id, localPart: part, passwordHash: "{PLAIN}x", quotaMB: 100, displayName: "",
+                    domainID: domain.id,
+                    .init(localPart: part, passwordHash: "{PLAIN}x", quotaMB: 100, displayName: ""),
                     scope: .everything, by: .command))
         }
         (ann, bob) = (accounts[0], accounts[1])
@@ -237,8 +237,8 @@ import Testing
 
     @Test func ownAddressesAreKnown() async throws {
         _ = try await database.aliases.create(
-            domainID: ann.domainID, source: "sales", destination: [try EmailAddress(ann.email)], scope: .everything,
-            by: .command)
+            domainID: ann.domainID, .init(source: "sales", destinations: [try EmailAddress(ann.email)]),
+            scope: .everything, by: .command)
         let domain = ann.email.split(separator: "@")[1]
         #expect(try await contacts.ownAddresses(of: ann.email) == [ann.email, "sales@\(domain)"])
     }

@@ -33,15 +33,15 @@ struct Fixture: Sendable {
     func tenant() async throws -> Tenant {
         let customer = try await database.customers.create(name: "Tenant", by: .command)
         let domain = try await database.domains.create(
-            DomainName(Self.unique() + ".test"), customerID: customer.id, dkimSelector: "mail", dkimPublicKey: "AAAA",
-            by: .command)
+            .init(name: DomainName(Self.unique() + ".test"), customerID: customer.id, keys: []), by: .command)
         return Tenant(
             customer: customer, domain: domain, account: try await account("info", of: domain))
     }
 
     func account(_ localPart: String, of domain: Domain) async throws -> Account {
         try await database.accounts.create(
-            domainID: domain.id, localPart: localPart, passwordHash: "{PLAIN}x", quotaMB: 100, displayName: "",
+            domainID: domain.id,
+            .init(localPart: localPart, passwordHash: "{PLAIN}x", quotaMB: 100, displayName: ""),
             scope: .everything, by: .command)
     }
 

@@ -28,14 +28,14 @@ import Testing
         let customer = try await database.customers.create(name: "Sender", by: .command)
         let host = "o" + String(UInt64.random(in: 0 ... .max), radix: 36) + ".test"
         let domain = try await database.domains.create(
-            DomainName(host), customerID: customer.id, dkimSelector: "mail", dkimPublicKey: "AAAA",
-            by: .command)
+            .init(name: DomainName(host), customerID: customer.id, keys: []), by: .command)
         mailbox = try await database.accounts.create(
-            domainID: domain.id, localPart: "info", passwordHash: "{PLAIN}x", quotaMB: 100, displayName: "",
+            domainID: domain.id,
+            .init(localPart: "info", passwordHash: "{PLAIN}x", quotaMB: 100, displayName: ""),
             scope: .everything, by: .command
         ).email
         _ = try await database.aliases.create(
-            domainID: domain.id, source: "sales", destination: [try EmailAddress(mailbox)], scope: .everything,
+            domainID: domain.id, .init(source: "sales", destinations: [try EmailAddress(mailbox)]), scope: .everything,
             by: .command)
         alias = "sales@\(host)"
     }

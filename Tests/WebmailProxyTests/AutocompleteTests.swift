@@ -20,11 +20,11 @@ import Testing
         let customer = try await database.customers.create(name: "Tenant", by: .command).id
         let name = "t" + String(UInt64.random(in: 0 ... .max), radix: 36) + ".test"
         let domain = try await database.domains.create(
-            DomainName(name), customerID: customer, dkimSelector: "mail", dkimPublicKey: "AAAA",
-            by: .command)
+            .init(name: DomainName(name), customerID: customer, keys: []), by: .command)
         for part in ["a", "b", "c"] {
             _ = try await database.accounts.create(
-                domainID: domain.id, localPart: part, passwordHash: "{PLAIN}x", quotaMB: 100, displayName: "",
+                domainID: domain.id,
+                .init(localPart: part, passwordHash: "{PLAIN}x", quotaMB: 100, displayName: ""),
                 scope: .everything, by: .command)
         }
         mailboxes = ["a@\(name)", "b@\(name)", "c@\(name)"]

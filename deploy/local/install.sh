@@ -9,10 +9,10 @@ build_packages=(
 )
 run_packages=(
     mariadb-server mariadb-client redis-server pdns-server pdns-backend-sqlite3 sqlite3 rspamd
-    dovecot-core dovecot-imapd dovecot-lmtpd dovecot-mysql dovecot-sieve postfix postfix-mysql
+    dovecot-core dovecot-imapd dovecot-lmtpd dovecot-managesieved dovecot-mysql dovecot-sieve postfix postfix-mysql
     openssl ca-certificates procps curl bind9-dnsutils python3 python3-venv util-linux
 )
-check_packages=(nginx-light wrk shellcheck chromium chromium-driver mutt swaks)
+check_packages=(bind9 nginx-light wrk shellcheck chromium chromium-driver mutt swaks)
 packages=("${build_packages[@]}" "${run_packages[@]}" "${check_packages[@]}")
 
 venv=.local/venv

@@ -66,7 +66,7 @@ def mail_servers(state: State) -> list[Process]:
         ),
         Process(
             name="dovecot", configuration="dovecot", stop_rank=1,
-            ports=("IMAP", "IMAPS", "IMAPS_PROXY", "LMTP", "DOVEADM", "SASL", "QUOTA_STATUS"),
+            ports=("IMAP", "IMAPS", "IMAPS_PROXY", "LMTP", "DOVEADM", "SASL", "QUOTA_STATUS", "SIEVE"),
             command=["/usr/sbin/dovecot", "-F", "-c", f"{etc}/dovecot/dovecot.conf"],
             # Its own pid file may name a zombie, or a stranger: then it would refuse to start.
             prepare=lambda: (state.path / "run/dovecot/master.pid").unlink(missing_ok=True),
@@ -74,7 +74,7 @@ def mail_servers(state: State) -> list[Process]:
         ),
         Process(
             name="postfix", configuration="postfix", stop_rank=1,
-            ports=("SMTP", "SMTPS", "SUBMISSION", "SMTP_PROXY", "SMTPS_PROXY", "SUBMISSION_PROXY"),
+            ports=("SMTP", "SMTPS", "SUBMISSION", "SMTP_PROXY", "SMTPS_PROXY", "SUBMISSION_PROXY", "REINJECT"),
             command=["/usr/lib/postfix/sbin/master", "-c", f"{etc}/postfix", "-s"],
             environment={"MAIL_CONFIG": f"{etc}/postfix"},
             prepare=lambda: prepare_postfix(state),
@@ -124,6 +124,18 @@ def services(state: State) -> list[Process]:
             "DNS_DMARC": "v=DMARC1; p=quarantine; rua=mailto:dmarc@xynap.test",
             "DNS_AUTOCONFIG_HOST": state.mail_hostname,
             "DNS_NAMESERVERS": state.dns_nameserver,
+            "DNS_RESOLVER_HOST": LOOPBACK,
+            "DNS_RESOLVER_PORT": ports["DNS"],
+            "DNS_MTA_STS": "testing",
+            "DNS_TLS_REPORTS": "mailto:tls@xynap.test",
+            "AUTH_URL": f"http://{LOOPBACK}:{ports['AUTH']}",
+            "SERVICE_TOKEN_FILE": secret_file(state, "service-token"),
+            "SIEVE_PORT": ports["SIEVE"],
+            "MAIL_FOLDERS": state.path / "mail/vhosts",
+            "POLICY_PORT": ports["POLICY"],
+            "SEND_LIMIT": 0,
+            "CLIENTS_IMAP_HOST": state.mail_hostname,
+            "CLIENTS_SMTP_HOST": state.mail_hostname,
         }),
         service(state, "webmail-proxy", "WEBMAIL", {
             **reads_mail,

@@ -7,3 +7,5 @@ GRANT SELECT ON @DATABASE_NAME@.postfix_aliases TO 'xynap_postfix'@'%';
 GRANT SELECT ON @DATABASE_NAME@.postfix_senders TO 'xynap_postfix'@'%';
 GRANT SELECT ON @DATABASE_NAME@.postfix_suspended TO 'xynap_postfix'@'%';
 GRANT SELECT ON @DATABASE_NAME@.postfix_ended TO 'xynap_postfix'@'%';
+GRANT SELECT ON @DATABASE_NAME@.postfix_domain_aliases TO 'xynap_postfix'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON @DATABASE_NAME@.mailbox_logins TO 'xynap_dovecot'@'%';

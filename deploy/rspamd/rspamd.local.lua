@@ -15,3 +15,49 @@ rspamd_config:register_symbol({
     end
   end,
 })
+
+-- Signs what logged-in people send, with every key that its domain signs with now: admin-api writes their selectors into
+-- <domain>.selectors and each key beside it, while we run.
+local rspamd_logger = require 'rspamd_logger'
+local dkim_folder = '@MAIL_DIR@/dkim/'
+
+local function selectors_of(domain)
+  local file = io.open(dkim_folder .. domain .. '.selectors', 'r')
+  if not file then return { '@DKIM_SELECTOR@' } end
+  local line = file:read('*l') or ''
+  file:close()
+  local selectors = {}
+  for selector in line:gmatch('[%w-]+') do table.insert(selectors, selector) end
+  return selectors
+end
+
+local function is_readable(path)
+  local file = io.open(path, 'r')
+  if file then file:close() end
+  return file ~= nil
+end
+
+rspamd_config:register_symbol({
+  name = 'DKIM_SIGNED',
+  type = 'normal',
+  flags = 'ignore_passthrough',
+  score = 0,
+  callback = function(task)
+    if not task:get_user() then return end
+    local from = (task:get_from('mime') or {})[1]
+    local domain = from and from.domain and from.domain:lower()
+    -- It becomes the name of a file.
+    if not domain or not domain:match('^[%w.-]+$') then return end
+    for _, selector in ipairs(selectors_of(domain)) do
+      local key = dkim_folder .. domain .. '.' .. selector .. '.key'
+      if is_readable(key) then
+        local signed = rspamd_plugins.dkim.sign(task, { domain = domain, selector = selector, key = key })
+        if signed then
+          task:insert_result('DKIM_SIGNED', 1.0, domain .. ':s=' .. selector)
+        else
+          rspamd_logger.errx(task, 'not signed with selector %s', selector)
+        end
+      end
+    end
+  end,
+})

@@ -1,6 +1,7 @@
 """Verifies a mail's DKIM signature with dkimpy, asking the stack's own name server.
 
-Reads one JSON object: message (Base64), dns_host, dns_port. Prints {"valid", "domain", "selector", "why"}.
+Reads one JSON object: message (Base64), dns_host, dns_port. Prints {"valid", "domain", "selector", "why"} of the first
+signature, and the same of each as "signatures".
 """
 
 import base64
@@ -24,14 +25,21 @@ def text_record(name: bytes, timeout: float = 5) -> bytes | None:
     return None
 
 
-verifier = dkim.DKIM(base64.b64decode(task["message"]))
-try:
-    valid, why = verifier.verify(dnsfunc=text_record), ""
-except dkim.DKIMException as error:
-    valid, why = False, repr(error)
-print(json.dumps({
-    "valid": valid,
-    "domain": (verifier.domain or b"").decode(),
-    "selector": (verifier.selector or b"").decode(),
-    "why": why,
-}))
+def verdict(message: bytes, index: int) -> dict:
+    verifier = dkim.DKIM(message)
+    try:
+        valid, why = verifier.verify(idx=index, dnsfunc=text_record), ""
+    except dkim.DKIMException as error:
+        valid, why = False, repr(error)
+    return {
+        "valid": valid,
+        "domain": (verifier.domain or b"").decode(),
+        "selector": (verifier.selector or b"").decode(),
+        "why": why,
+    }
+
+
+message = base64.b64decode(task["message"])
+count = sum(1 for name, _ in dkim.DKIM(message).headers if name.lower() == b"dkim-signature")
+verdicts = [verdict(message, index) for index in range(count)] or [verdict(message, 0)]
+print(json.dumps({**verdicts[0], "signatures": verdicts}))

@@ -1,13 +1,15 @@
 import FoundationEssentials
 
 /// What a command prints: a table for people, JSON for programs.
-struct CommandOutput {
+public struct CommandOutput {
     let isJSON: Bool
+
+    public init(isJSON: Bool) { self.isJSON = isJSON }
 
     /// - Parameters:
     ///   - columns: Names as in the JSON of the API.
     ///   - rows: A value for each column; nil is shown as a dash, and as null.
-    func table(_ columns: [String], _ rows: [[String?]]) throws {
+    public func table(_ columns: [String], _ rows: [[String?]]) throws {
         if isJSON {
             let objects = rows.map { Dictionary(zip(columns, $0)) { $1 } }
             let encoder = JSONEncoder()

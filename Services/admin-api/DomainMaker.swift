@@ -1,0 +1,49 @@
+import MailModel
+import NIOPosix
+import Platform
+import Storage
+
+/// How a domain comes to be, for whoever asks: the keys first, then the domain, then its DNS. Whatever is cut short can be
+/// done again, or is done by the caretaker.
+struct DomainMaker: Sendable {
+    struct Order: Sendable {
+        var name: String
+        var customerID: Int64
+        var aliasOf: Int64?
+        var hasManualDNS = false
+        /// Whether a name below another customer's domain is taken: only from the platform itself.
+        var mayBeBelowOthers = false
+    }
+
+    let database: Database
+    let names: HostedName
+    let keys: DKIMKeys
+    let dns: DNSProvisioning
+    /// The selector of a new domain's RSA key; that of its Ed25519 key has `-ed` behind it.
+    let selector: String
+
+    /// - Throws: `Failure`: `invalid` naming the field; `conflict` `domain_exists`, `limit_reached`.
+    func make(_ order: Order, by origin: AuditStore.Origin) async throws -> (domain: Domain, records: [DNSRecord]) {
+        let name = try names.check(order.name)
+        if !order.mayBeBelowOthers,
+            try await database.domains.foreignParent(of: name, customerID: order.customerID) != nil
+        {
+            throw Failure.conflict("domain_exists", "This name is below a domain that another customer has here.")
+        }
+        if try await database.domains.customer(of: name) != nil { throw DomainStore.exists }
+        // Making a key takes a processor for a while: not one of those that answer everybody else.
+        let made = try await NIOThreadPool.singleton.runIfActive {
+            let made = try keys.make(for: name, rsa: selector, ed25519: selector + "-ed")
+            try keys.sign(name, with: made.map(\.selector))
+            return made
+        }
+        let domain = try await database.domains.create(
+            .init(
+                name: name, customerID: order.customerID, aliasOf: order.aliasOf,
+                hasManualDNS: order.hasManualDNS || dns.publisher == nil, keys: made), by: origin)
+        let provisioning = try await database.domains.provisioning(domain.id)
+        let records = dns.records(of: provisioning)
+        guard domain.dns.status != .manual else { return (domain, records) }
+        return (domain.with(dns: try await dns.provision(provisioning)), records)
+    }
+}

@@ -1,0 +1,58 @@
+import Credentials
+import ManageSieve
+import MailModel
+
+/// The scripts of mailboxes, kept by Dovecot, which is logged in to with a mail token as any client would.
+struct SieveScripts: Sendable {
+    private let server: ManageSieve
+    private let tokens: MailTokenSource?
+
+    init(_ settings: AdminSettings) {
+        server = ManageSieve(host: settings.sieveHost, port: settings.sievePort)
+        tokens = settings.serviceToken.map { MailTokenSource(authURL: settings.authURL, serviceToken: $0) }
+    }
+
+    /// - Throws: `Failure`: `conflict` `no_active_mailbox` while it is suspended, `unavailable`.
+    func rules(of email: String) async throws -> SieveRules {
+        try await inSession(email) { session in
+            try await session.get(SieveScript.name).flatMap(SieveScript.init(parsing:))?.rules ?? SieveRules()
+        }
+    }
+
+    /// Changes the rules, and has them run; a script of the person's own that ran before runs after them from now on.
+    /// - Throws: as `rules`.
+    func change(_ email: String, _ change: @Sendable (inout SieveRules) -> Void) async throws -> SieveRules {
+        try await inSession(email) { session in
+            let active = try await session.list().active
+            let kept = try await session.get(SieveScript.name).flatMap(SieveScript.init(parsing:))
+            var rules = kept?.rules ?? SieveRules()
+            change(&rules)
+            let personal = active.flatMap { $0 == SieveScript.name ? kept?.personal : $0 }
+            try await session.put(SieveScript.name, SieveScript(rules, personal: personal).text)
+            if active != SieveScript.name { try await session.activate(SieveScript.name) }
+            return rules
+        }
+    }
+
+    private func inSession<Value: Sendable>(
+        _ email: String, _ body: (inout SieveSession) async throws -> Value
+    ) async throws -> Value {
+        guard let tokens else {
+            throw Failure(
+                .unavailable, code: "not_configured", "This platform keeps no Sieve scripts: service.token is not set.")
+        }
+        // A token that was revoked meanwhile is got anew, once.
+        do { return try await attempt(email, tokens, body) } catch ManageSieveError.refused {
+            await tokens.invalidate(email)
+        } catch ManageSieveError.away { throw Failure.unavailable("Dovecot") }
+        do { return try await attempt(email, tokens, body) } catch ManageSieveError.refused {
+            throw Failure(.upstream, code: "sieve_refused", "The mail server did not take the rules.")
+        } catch is ManageSieveError { throw Failure.unavailable("Dovecot") }
+    }
+
+    private func attempt<Value: Sendable>(
+        _ email: String, _ tokens: MailTokenSource, _ body: (inout SieveSession) async throws -> Value
+    ) async throws -> Value {
+        try await server.withSession(user: email, token: tokens.token(for: email), body)
+    }
+}

@@ -1,0 +1,129 @@
+import MariaDB
+public import MailModel
+
+extension AccountStore {
+    /// A mailbox whose time is over.
+    public struct Purge: Sendable, Equatable {
+        public let id: Int64
+        public let email: String
+        /// Below the mail store.
+        public let home: String
+    }
+
+    /// Deletes a mailbox: it is shut at once, takes no mail, and is gone for good after a while.
+    ///
+    /// - Parameter purgeAt: Milliseconds since 1970.
+    /// - Returns: The revocation to announce.
+    public func delete(
+        _ id: Int64, purgeAt: Int64, scope: Scope, by origin: AuditStore.Origin
+    ) async throws -> Revocation {
+        let account = try await find(id, scope: scope)
+        return try await database.transaction { tx in
+            let outcome = try tx.execute(
+                """
+                UPDATE accounts SET deleted_at = \(Timestamp.now()), purge_at = \(purgeAt)
+                WHERE id = \(id) AND deleted_at IS NULL
+                """)
+            guard outcome.affectedRows == 1 else { throw Failure.notFound("This mailbox") }
+            try DomainTotals.change(domainID: account.domainID, accounts: -1, quotaMB: -account.quotaMB, in: tx)
+            try Self.record(
+                "account.deleted", account, ["purge_at": Timestamp.rfc3339(milliseconds: purgeAt)], by: origin, in: tx)
+            return try RevocationStore.add(.account, account.email, in: tx)
+        }
+    }
+
+    /// A mailbox that is deleted and not yet gone.
+    /// - Throws: `Failure.notFound`.
+    public func findDeleted(_ id: Int64, scope: Scope) async throws -> Account {
+        let condition: SQL = """
+            a.id = \(id) AND a.deleted_at IS NOT NULL AND d.deleted_at IS NULL AND \(SQL.accountVisible(to: scope))
+            """
+        guard let account = try await list(where: condition).first else {
+            throw Failure.notFound("This deleted mailbox")
+        }
+        return account
+    }
+
+    /// Has a deleted mailbox gone at once.
+    /// - Throws: `Failure.notFound` for one that is not deleted.
+    public func purge(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws {
+        let account = try await findDeleted(id, scope: scope)
+        try await database.transaction { tx in
+            try tx.execute(
+                "UPDATE accounts SET purge_at = \(Timestamp.now()) WHERE id = \(id) AND deleted_at IS NOT NULL")
+            try Self.record("account.purge_requested", account, by: origin, in: tx)
+        }
+    }
+
+    /// Takes a deletion back.
+    /// - Throws: `Failure.notFound` for one that is not deleted, or whose time is over; `conflict` `limit_reached`.
+    public func restore(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws -> Account {
+        let account = try await findDeleted(id, scope: scope)
+        let domain = try await database.domains.reach(account.domainID, scope: .everything)
+        try await database.transaction { tx in
+            try LimitStore.admit(accounts: 1, quotaMB: account.quotaMB, customerID: domain.customerID, in: tx)
+            let outcome = try tx.execute(
+                """
+                UPDATE accounts SET deleted_at = NULL, purge_at = NULL
+                WHERE id = \(id) AND deleted_at IS NOT NULL AND purge_at > \(Timestamp.now())
+                """)
+            guard outcome.affectedRows == 1 else { throw Failure.notFound("This deleted mailbox") }
+            try DomainTotals.change(domainID: account.domainID, accounts: 1, quotaMB: account.quotaMB, in: tx)
+            try Self.record("account.restored", account, by: origin, in: tx)
+        }
+        return try await find(id, scope: .everything)
+    }
+
+    /// The mailboxes whose time is over.
+    public func awaitingPurge(limit: Int = 100) async throws -> [Purge] {
+        try await database.query(
+            """
+            SELECT a.id, a.email, COALESCE(a.home, CONCAT(d.domain, '/', SUBSTRING_INDEX(a.email, '@', 1))) AS home
+            FROM accounts a JOIN domains d ON d.id = a.domain_id
+            WHERE a.purge_at <= \(Timestamp.now()) ORDER BY a.purge_at LIMIT \(limit)
+            """
+        ).map { Purge(id: try $0.int64("id"), email: try $0.string("email"), home: try $0.string("home")) }
+    }
+
+    /// Forgets a deleted mailbox; its mail must be gone before.
+    public func remove(_ purge: Purge) async throws {
+        try await database.transaction { tx in
+            let row = try tx.query(
+                """
+                SELECT d.customer_id FROM accounts a JOIN domains d ON d.id = a.domain_id
+                WHERE a.id = \(purge.id) AND a.deleted_at IS NOT NULL FOR UPDATE
+                """
+            ).first
+            guard let row else { return }
+            try Self.forget([purge.email], in: tx)
+            try AuditStore.record(
+                AuditStore.Origin.worker.event(
+                    "account.purged", target: purge.email, customerID: try row.int64("customer_id")), in: tx)
+        }
+    }
+
+    /// Forgets some mailboxes of a deleted domain.
+    /// - Returns: Whether there may be more.
+    func removeSome(ofDeletedDomain id: Int64) async throws -> Bool {
+        let batch = 500
+        return try await database.transaction { tx in
+            let emails = try tx.query(
+                """
+                SELECT a.email FROM accounts a JOIN domains d ON d.id = a.domain_id
+                WHERE d.id = \(id) AND d.deleted_at IS NOT NULL LIMIT \(batch)
+                """
+            ).map { try $0.string("email") }
+            try Self.forget(emails, in: tx)
+            return emails.count == batch
+        }
+    }
+
+    private static func forget(_ emails: [String], in tx: Transaction) throws {
+        guard !emails.isEmpty else { return }
+        try tx.execute("DELETE FROM mailbox_usage WHERE username IN (\(list: emails))")
+        try tx.execute("DELETE FROM mailbox_logins WHERE username IN (\(list: emails))")
+        try tx.execute("DELETE FROM outbox WHERE mailbox IN (\(list: emails))")
+        try tx.execute("DELETE FROM uploads WHERE mailbox IN (\(list: emails))")
+        try tx.execute("DELETE FROM accounts WHERE email IN (\(list: emails))")
+    }
+}

@@ -1,0 +1,90 @@
+import MariaDB
+public import MailModel
+
+extension DomainStore {
+    /// Deletes a domain: its mailboxes are shut at once, and it is gone for good after a while.
+    ///
+    /// - Parameter purgeAt: Milliseconds since 1970.
+    /// - Returns: The revocations to announce.
+    /// - Throws: `Failure.notFound`; `conflict` `domain_has_aliases` while other domains lead to it.
+    public func delete(
+        _ id: Int64, purgeAt: Int64, scope: Scope, by origin: AuditStore.Origin
+    ) async throws -> [Revocation] {
+        let domain = try await find(id, scope: scope)
+        return try await database.transaction { tx in
+            let others = try tx.query("SELECT domain FROM domains WHERE alias_of = \(id) AND deleted_at IS NULL")
+                .map { try $0.string("domain") }
+            guard others.isEmpty else {
+                throw Failure.conflict(
+                    "domain_has_aliases", "\(others.joined(separator: ", ")) lead to this domain; delete them first.")
+            }
+            let now = Timestamp.now()
+            try tx.execute(
+                "UPDATE domains SET deleted_at = \(now), purge_at = \(purgeAt) WHERE id = \(id) AND deleted_at IS NULL")
+            try AuditStore.record(
+                origin.event(
+                    "domain.deleted", target: domain.domain, customerID: domain.customerID,
+                    detail: ["purge_at": Timestamp.rfc3339(milliseconds: purgeAt)]), in: tx)
+            return try RevocationStore.addAll(accounts: "a.domain_id = \(id)", in: tx)
+        }
+    }
+
+    /// Has a deleted domain gone at once.
+    /// - Throws: `Failure.notFound` for one that is not deleted.
+    public func purge(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws {
+        let domain = try await findDeleted(id, scope: scope)
+        try await database.transaction { tx in
+            try tx.execute(
+                "UPDATE domains SET purge_at = \(Timestamp.now()) WHERE id = \(id) AND deleted_at IS NOT NULL")
+            try AuditStore.record(
+                origin.event("domain.purge_requested", target: domain.domain, customerID: domain.customerID), in: tx)
+        }
+    }
+
+    /// Takes a deletion back.
+    /// - Throws: `Failure.notFound` for one that is not deleted, or whose time is over.
+    public func restore(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws {
+        let domain = try await findDeleted(id, scope: scope)
+        try await database.transaction { tx in
+            try LimitStore.admit(domains: 1, customerID: domain.customerID, in: tx)
+            let outcome = try tx.execute(
+                """
+                UPDATE domains SET deleted_at = NULL, purge_at = NULL, dns_version = dns_version + 1,
+                  dns_status = IF(dns_mode = 'manual', 'manual', 'pending')
+                WHERE id = \(id) AND purge_at > \(Timestamp.now())
+                """)
+            guard outcome.affectedRows == 1 else { throw Failure.notFound("This deleted domain") }
+            try AuditStore.record(
+                origin.event("domain.restored", target: domain.domain, customerID: domain.customerID), in: tx)
+        }
+    }
+
+    /// The domains whose time is over.
+    public func awaitingPurge(limit: Int = 20) async throws -> [Int64] {
+        try await database.query(
+            """
+            SELECT id FROM domains WHERE deleted_at IS NOT NULL AND purge_at <= \(Timestamp.now())
+            ORDER BY purge_at LIMIT \(limit)
+            """
+        ).map { try $0.int64("id") }
+    }
+
+    /// Forgets a deleted domain with all that is in it; what it had elsewhere must be gone before.
+    public func remove(_ id: Int64) async throws {
+        // Some at a time: a statement has seconds, and a domain may have a million.
+        while try await database.accounts.removeSome(ofDeletedDomain: id) {}
+        try await database.transaction { tx in
+            let row = try tx.query(
+                "SELECT domain, customer_id FROM domains WHERE id = \(id) AND deleted_at IS NOT NULL FOR UPDATE"
+            ).first
+            guard let row else { return }
+            let name = try row.string("domain")
+            try tx.execute("DELETE FROM aliases WHERE domain_id = \(id)")
+            try tx.execute("DELETE FROM send_as WHERE domain = \(name)")
+            try tx.execute("DELETE FROM domains WHERE id = \(id)")
+            try AuditStore.record(
+                AuditStore.Origin.worker.event(
+                    "domain.purged", target: name, customerID: try row.int64("customer_id")), in: tx)
+        }
+    }
+}
