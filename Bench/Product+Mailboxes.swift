@@ -39,7 +39,8 @@ extension Product {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/mariadb")
         process.arguments = [
-            "--socket", database.socket, "--user", database.user, "--password=\(database.password)", database.name, "-e",
+            "--socket", database.socket, "--user", database.user, "--password=\(database.password)", database.name,
+            "-e",
             statement,
         ]
         try process.run()

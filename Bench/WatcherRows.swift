@@ -62,7 +62,8 @@ struct WatcherRows {
     }
 
     private static func await(_ subject: String, _ events: EventSocket) throws {
-        while case let event = try events.next(), !(event.contains(#""mail.new_message""#) && event.contains(subject)) {}
+        while case let event = try events.next(), !(event.contains(#""mail.new_message""#) && event.contains(subject)) {
+        }
     }
 }
 
