@@ -158,7 +158,8 @@ let package = Package(
         service(
             "mail-watcher", "MailWatcher",
             [
-                "IMAP", "MIME", "EventBus", "Redis", "WebSockets", crypto, nioHTTP1, nioLocks, nioPosix, nioSSL, metrics,
+                "IMAP", "MIME", "EventBus", "Redis", "WebSockets", crypto, nioHTTP1, nioLocks, nioPosix, nioSSL,
+                metrics,
             ]),
 
         // Tests: one target per module; Live drives the whole product over its public ports
@@ -186,7 +187,10 @@ let package = Package(
         tests("CorpusTests", parsers, exclude: ["Fuzz.swift"]),
         tests(
             "WebmailProxyTests",
-            ["WebmailProxy", "IMAP", "MIME", "MailModel", "Storage", "TestSupport", hummingbirdCore, nioCore]),
+            [
+                "WebmailProxy", "HTTPService", "IMAP", "MIME", "MailModel", "Storage", "TestSupport", hummingbirdCore,
+                nioCore,
+            ]),
         tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
         tests(
             "AuthServerTests",

@@ -15,7 +15,25 @@ final class Crowd {
 
     /// Opens so many, one after the other.
     func open(_ count: Int, path: (Int) -> String) throws {
-        for number in 0..<count { descriptors.append(try handshake(path(number))) }
+        for number in 0..<count {
+            descriptors.append(try handshake(path(number)))
+            if number % 500 == 499 { try answerPings() }
+        }
+    }
+
+    /// Shows that all still live.
+    func answerPings() throws {
+        var polls = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        guard poll(&polls, nfds_t(polls.count), 0) > 0 else { return }
+        for poll in polls where poll.revents != 0 {
+            guard read(poll.fd, &buffer, buffer.count) > 0 else {
+                throw Socket.Failed(description: "a socket was closed")
+            }
+            // Without a payload, masked with zeros, which is a mask like any other.
+            let pong: [UInt8] = [0x8a, 0x80, 0, 0, 0, 0]
+            if buffer[0] == 0x89 { _ = write(poll.fd, pong, pong.count) }
+        }
     }
 
     /// Returns when each has received these bytes.

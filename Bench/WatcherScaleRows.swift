@@ -28,7 +28,7 @@ struct WatcherScaleRows {
                         port: product.watcherPort, path: "/api/v1/mail/events?" + query.joined(separator: "&"),
                         headers: ["x-service-token": product.serviceToken]))
             }
-            while try product.watched() < emails.count { usleep(20_000) }
+            while try product.watched() < emails.count { usleep(50_000) }
         }
         // What was needed only to begin has time to go.
         sleep(8)
@@ -64,7 +64,10 @@ struct WatcherScaleRows {
         let before = try product.residentMemory(of: "mail-watcher")
         let crowd = Crowd(port: product.watcherPort, serviceToken: product.serviceToken)
         try crowd.open(sockets) { "/api/v1/mail/events?account=\(emails[$0 % emails.count])" }
-        sleep(3)
+        for _ in 0..<3 {
+            sleep(1)
+            try crowd.answerPings()
+        }
         let each = Double(try product.residentMemory(of: "mail-watcher") - before) / Double(sockets)
         return [
             Result(

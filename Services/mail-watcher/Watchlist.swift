@@ -33,6 +33,9 @@ actor Watchlist: Service {
     private let others: Wanted
     private let replicas: NIOLockedValueBox<Replicas>
     private let hearings = NIOLockedValueBox<[String: Hearing]>([:])
+    /// Watches that end, which may take as long as their server does: nothing waits for them but the end of all.
+    private let departures: AsyncStream<@Sendable () async -> Void>
+    private let depart: AsyncStream<@Sendable () async -> Void>.Continuation
     private var entries: [String: Entry] = [:]
     private var isStopping = false
 
@@ -52,6 +55,7 @@ actor Watchlist: Service {
         self.revoked = revoked
         self.replicas = replicas
         self.others = others
+        (departures, depart) = AsyncStream.makeStream()
     }
 
     /// Hands a push to the watch of its mailbox.
@@ -99,7 +103,15 @@ actor Watchlist: Service {
     func run() async throws {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.endRevoked() }
-            group.addTask { await self.keep() }
+            group.addTask {
+                await self.keep()
+                self.depart.finish()
+            }
+            group.addTask {
+                await withDiscardingTaskGroup { leaving in
+                    for await departure in self.departures { leaving.addTask { await departure() } }
+                }
+            }
             await group.waitForAll()
         }
         // What is being announced is still announced; then the others may have the mailboxes, without waiting for the
@@ -129,8 +141,8 @@ actor Watchlist: Service {
             guard let entry = entries[account] else { continue }
             switch (held.contains(account), entry.task) {
             case (true, nil): begin(account, entry.watch)
-            case (false, let task?): Task { await end(account, entry.watch, task) }
-            case (false, nil): Task { await entry.watch.isWatchedElsewhere() }
+            case (false, let task?): leave(account, entry, task)
+            case (false, nil): depart.yield { await entry.watch.isWatchedElsewhere() }
             case (true, _?): break
             }
         }
@@ -142,12 +154,17 @@ actor Watchlist: Service {
         entries[account]?.task = Task { await watch.run() }
     }
 
-    private func end(_ account: String, _ watch: MailboxWatch, _ task: Task<Void, Never>) async {
+    /// Another replica has it now.
+    private func leave(_ account: String, _ entry: Entry, _ task: Task<Void, Never>) {
         hearings.withLockedValue { _ = $0.removeValue(forKey: account) }
+        // Should it be watched here again, then by a new one: the old may take its time to end.
+        let next = MailboxWatch(account: account, tools: tools)
+        entries[account] = Entry(watch: next, expires: entry.expires)
         task.cancel()
-        await task.value
-        entries[account]?.task = nil
-        await watch.isWatchedElsewhere()
+        depart.yield {
+            await next.isWatchedElsewhere()
+            await task.value
+        }
     }
 
     private func endRevoked() async {
@@ -192,9 +209,9 @@ actor Watchlist: Service {
         for (account, entry) in entries where !wanted.contains(account) {
             if everywhere.contains(account), entry.expires == nil {
                 // Its subscriber left, or its owner has come.
-                await giveUp(account, entry)
+                giveUp(account, entry)
             } else if let expires = entry.expires {
-                if expires <= now { await giveUp(account, entry) }
+                if expires <= now { giveUp(account, entry) }
             } else {
                 entries[account]?.expires = now + linger
             }
@@ -203,13 +220,15 @@ actor Watchlist: Service {
         apply(await leases.hold(accounts), among: accounts)
     }
 
-    private func giveUp(_ account: String, _ entry: Entry) async {
+    private func giveUp(_ account: String, _ entry: Entry) {
         entries[account] = nil
         hearings.withLockedValue { _ = $0.removeValue(forKey: account) }
         guard let task = entry.task else { return }
         task.cancel()
-        await task.value
-        await leases.release([account])
+        depart.yield { [leases] in
+            await task.value
+            await leases.release([account])
+        }
     }
 
     private static func lookSoon(_ hearing: Hearing) {

@@ -6,6 +6,8 @@ extension EventBus {
     /// How long a subscriber waits for Redis before it is left to a later `mail.resync`.
     private static let patience: Duration = .seconds(2)
     private static let replayPage = 500
+    /// To read the log, when messages arrive again.
+    private static let attempts = 20
 
     /// The account's events from now on: each that is published after this returns is heard, or stood for by
     /// `mail.resync`. To miss nothing, subscribe first, then `replay`, and skip what comes with an id already seen.
@@ -49,22 +51,28 @@ extension EventBus {
         }
     }
 
-    /// Makes up for what was missed while messages did not arrive.
+    /// Makes up for what was missed while messages did not arrive. Commands have a connection of their own, which may be
+    /// back a moment later.
     private func becameLive(_ account: String) async {
-        guard let missing = hub.missing(of: account) else { return }
-        do {
-            switch missing {
-            case .after(let id): try await heal(account, after: id)
-            case .unknown:
+        for attempt in 1...Self.attempts {
+            do { return try await makeUp(account) } catch {
+                guard attempt == Self.attempts || Task.isCancelled else {
+                    try? await Task.sleep(for: .milliseconds(100))
+                    continue
+                }
+                logger.warning("event log unreadable", metadata: ["error": "\(error)"])
                 hub.deliver(.resync(account))
-                fallthrough
-            case .nothing: hub.becameLive(account, upTo: StreamID(try await latestID(account: account)))
+                return hub.becameLive(account, upTo: nil)
             }
-        } catch {
-            logger.warning("event log unreadable", metadata: ["error": "\(error)"])
-            hub.deliver(.resync(account))
-            hub.becameLive(account, upTo: nil)
         }
+    }
+
+    private func makeUp(_ account: String) async throws {
+        guard let missing = hub.missing(of: account) else { return }
+        if case .after(let id) = missing { return try await heal(account, after: id) }
+        let latest = StreamID(try await latestID(account: account))
+        if case .unknown = missing { hub.deliver(.resync(account)) }
+        hub.becameLive(account, upTo: latest)
     }
 
     private func heal(_ account: String, after id: StreamID) async throws {
