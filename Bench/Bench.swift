@@ -44,10 +44,10 @@ struct MemoryRows {
 
     func run() throws -> [Result] {
         try ["auth-server", "admin-api", "webmail-proxy", "mail-watcher"].map { service in
-            let kilobytes = try product.residentKilobytes(of: service)
+            let kilobytes = try product.residentMemory(of: service)
             return Result(
-                what: "\(service), idle, RSS (MB)", measured: "\(Int(kilobytes)) kB",
-                value: kilobytes / 1024, budget: .atMost(40))
+                what: "\(service), idle, RSS (MB)", measured: "\(kilobytes) kB",
+                value: Double(kilobytes) / 1024, budget: .atMost(40))
         }
     }
 }

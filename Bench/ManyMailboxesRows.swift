@@ -18,11 +18,11 @@ struct ManyMailboxesRows {
                 on: socket, "GET", "/api/v1/mail/webmail/messages/INBOX",
                 headers: ["x-service-token": product.serviceToken, "x-mail-account": address])()
         }
-        let kilobytes = try product.residentKilobytes(of: "webmail-proxy")
+        let kilobytes = try product.residentMemory(of: "webmail-proxy")
         return [
             Result(
-                what: "webmail-proxy with \(mailboxes) mailboxes in use, RSS (MB)", measured: "\(Int(kilobytes)) kB",
-                value: kilobytes / 1024, budget: .atMost(300))
+                what: "webmail-proxy with \(mailboxes) mailboxes in use, RSS (MB)", measured: "\(kilobytes) kB",
+                value: Double(kilobytes) / 1024, budget: .atMost(300))
         ]
     }
 }

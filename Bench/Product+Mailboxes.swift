@@ -3,7 +3,8 @@ import TestSupport
 
 /// Many mailboxes, and what the watcher says of them.
 extension Product {
-    /// Makes mailboxes beside the bench's own, straight in the database: a thousand password hashes would take minutes.
+    /// Makes mailboxes beside the bench's own, straight in the database: a thousand password hashes would
+    /// take minutes.
     func makeMailboxes(_ count: Int) throws -> [String] {
         let domain = mailbox.split(separator: "@")[1]
         let rows = (0..<count).map { number in
@@ -15,7 +16,7 @@ extension Product {
         let columns = "domain_id, email, password_hash, quota_mb, created_at"
         for start in stride(from: 0, to: count, by: 100) {
             let part = rows[start..<min(start + 100, count)].joined(separator: " UNION ALL ")
-            try sql("INSERT INTO accounts (\(columns)) \(part)")
+            try sql("INSERT IGNORE INTO accounts (\(columns)) \(part)")
         }
         return (0..<count).map { "many\($0)@\(domain)" }
     }

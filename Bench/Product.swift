@@ -31,30 +31,18 @@ final class Product: Sendable {
         mailbox = "bench@bench\(getpid()).test"
     }
 
-    /// Of the customer that was made last.
+    /// Of the customer that `prepare` makes.
     var customerID: Int64 { customer.withLock { $0 } }
 
     /// Makes the customer, the domain and the mailbox.
-    func prepare() throws { try makeMailboxes(["bench"], in: mailbox.split(separator: "@")[1]) }
-
-    /// Addresses in a domain of their own.
-    func makeMailboxes(_ count: Int) throws -> [String] {
-        let domain = "many\(getpid()).test"
-        let names = (0..<count).map { "m\($0)" }
-        try makeMailboxes(names, in: domain)
-        return names.map { "\($0)@\(domain)" }
-    }
-
-    private func makeMailboxes(_ names: [String], in domain: some StringProtocol) throws {
+    func prepare() throws {
         let id = try post(authPort, "/api/v1/customers", #"{"name":"bench"}"#).id
         customer.withLock { $0 = id }
-        let domain = try post(
-            adminPort, "/api/v1/mail/domains", #"{"domain":"\#(domain)","customer_id":\#(id)}"#)
-        for name in names {
-            _ = try post(
-                adminPort, "/api/v1/mail/domains/\(domain.id)/accounts",
-                #"{"local_part":"\#(name)","password":"bench-password","quota_mb":4096}"#)
-        }
+        let name = mailbox.split(separator: "@")[1]
+        let domain = try post(adminPort, "/api/v1/mail/domains", #"{"domain":"\#(name)","customer_id":\#(id)}"#)
+        _ = try post(
+            adminPort, "/api/v1/mail/domains/\(domain.id)/accounts",
+            #"{"local_part":"bench","password":"bench-password","quota_mb":4096}"#)
     }
 
     func mailToken() throws -> String { try mailToken(for: mailbox) }
@@ -99,12 +87,6 @@ final class Product: Sendable {
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         return process
-    }
-
-    func residentKilobytes(of service: String) throws -> Double {
-        let status = try String(contentsOfFile: "/proc/\(try processID(of: service))/status", encoding: .utf8)
-        return status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-            .flatMap { Double($0.split(whereSeparator: \.isWhitespace)[1]) } ?? 0
     }
 
     /// What a service has used of the processors since it started, in hundredths of a second exactly.

@@ -21,7 +21,8 @@ import Storage
             platform: platform, defaultLimit: settings.sendLimit, host: service.server.host, port: settings.policyPort,
             logger: service.logger)
 
-        service.run("RSA keys") { try await hosting.reserve.fill() }
+        service.run("signing keys") { try await hosting.reserve.fill() }
+        service.run("DNS outcomes") { try await hosting.dns.flushOutcomes() }
         service.run("caretaker") { try await hosting.caretaker.run() }
         service.run("sending policy") { try await policy.run() }
         if let publisher = hosting.dns.publisher {

@@ -76,7 +76,11 @@ struct Caretaker: Sendable {
     /// What does not work now is tried again in the next round.
     private func attempt(_ what: String, _ work: () async throws -> Void) async {
         do { try await work() } catch {
-            logger.debug("Put off", metadata: ["work": "\(what)", "error": "\(error)"])
+            // What is away comes back; anything else somebody should know of.
+            let isAway =
+                (error as? Failure).map { [.unavailable, .timeout].contains($0.kind) } ?? (error is CancellationError)
+            logger.log(
+                level: isAway ? .debug : .warning, "Put off", metadata: ["work": "\(what)", "error": "\(error)"])
         }
     }
 }

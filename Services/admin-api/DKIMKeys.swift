@@ -1,6 +1,4 @@
 import Credentials
-import Crypto
-import CryptoExtras
 import Foundation
 import MailModel
 import Storage
@@ -13,37 +11,52 @@ import Storage
 struct DKIMKeys: Sendable {
     /// Absolute path.
     let directory: String
-    let reserve: RSAReserve
+    let reserve: KeyReserve
 
     /// The keys of these selectors, made with their files where there are none yet.
     ///
     /// A file that exists is kept, so that what was cut short continues with the same key.
     /// - Throws: `Failure` when the folder cannot be used.
-    func make(for domain: DomainName, rsa: String, ed25519: String?) throws -> [DKIMKey] {
-        let main = try key(domain, rsa) { reserve.take() }
-        // The body of a public key in PEM is the base64 that the record wants.
-        let spki = try _RSA.Signing.PrivateKey(pemRepresentation: main).publicKey.pemRepresentation
-            .split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()
-        var keys = [DKIMKey(selector: rsa, algorithm: .rsa, publicKey: spki)]
-        if let ed25519 {
-            // As Rspamd keeps one: seed and public key, in Base64.
-            let text = try key(domain, ed25519) {
-                let new = Curve25519.Signing.PrivateKey()
-                return (new.rawRepresentation + new.publicKey.rawRepresentation).base64EncodedString()
-            }
-            guard let pair = Data(base64Encoded: text), pair.count == 64 else { throw Self.unusable }
-            keys.append(
-                DKIMKey(
-                    selector: ed25519, algorithm: .ed25519, publicKey: Data(pair.suffix(32)).base64EncodedString()))
-        }
-        return keys
+    func make(for domain: DomainName, rsa: String, ed25519: String) throws -> [DKIMKey] {
+        let pair = reserve.take()
+        defer { if let pair { [pair.rsa, pair.ed25519].forEach { unlink($0.path) } } }
+        return [
+            DKIMKey(
+                selector: rsa, algorithm: .rsa,
+                publicKey: try place(pair?.rsa, at: path(domain.description, rsa))
+                    ?? SigningKey.publicRSA(key(domain, rsa, make: SigningKey.newRSA))),
+            DKIMKey(
+                selector: ed25519, algorithm: .ed25519,
+                publicKey: try place(pair?.ed25519, at: path(domain.description, ed25519))
+                    ?? SigningKey.publicEd25519(key(domain, ed25519, make: SigningKey.newEd25519))),
+        ]
+    }
+
+    /// Gives a key of the reserve its name.
+    /// - Returns: Its public half; nil when there is none, or another has that name.
+    private func place(_ key: KeyReserve.Key?, at path: String) -> String? {
+        // What has waited long must not look like a stray in its new place.
+        guard let key, utimes(key.path, nil) == 0, link(key.path, path) == 0 else { return nil }
+        return key.publicKey
+    }
+
+    /// Until the names of the files are on disk.
+    func sync() throws {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.unusable }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw Self.unusable }
     }
 
     /// Has Rspamd sign with these selectors from its next mail on.
-    func sign(_ domain: DomainName, with selectors: [String]) throws {
+    ///
+    /// - Parameter areFirst: Of a new domain, for which Rspamd takes the same where it finds nothing: nobody waits for the
+    ///   disk.
+    func sign(_ domain: DomainName, with selectors: [String], areFirst: Bool = false) throws {
         do {
             try KeyFile.replace(
-                path: "\(directory)/\(domain).selectors", with: selectors.joined(separator: " ") + "\n", mode: 0o640)
+                path: "\(directory)/\(domain).selectors", with: selectors.joined(separator: " ") + "\n", mode: 0o640,
+                isDurable: !areFirst)
         } catch is KeyFileError { throw Self.unusable }
     }
 
@@ -63,6 +76,16 @@ struct DKIMKeys: Sendable {
                     as? Date, changed.timeIntervalSinceNow < -age
             else { return nil }
             return (String(file[..<dot]), String(file[file.index(after: dot)...].dropLast(4)))
+        }
+    }
+
+    /// Deletes what processes that died had in reserve. One that lives makes its keys when it needs them, then.
+    func removeOldReserves(olderThan age: TimeInterval) throws {
+        for file in try FileManager.default.contentsOfDirectory(atPath: directory)
+        where file.hasPrefix(KeyReserve.prefix) {
+            let path = "\(directory)/\(file)"
+            let changed = try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+            if let changed, changed.timeIntervalSinceNow < -age { unlink(path) }
         }
     }
 

@@ -50,6 +50,7 @@ struct DKIMRotation: Sendable {
 
     /// Removes key files that no domain has: of a creation or rotation that was cut short, or withdrawn.
     func removeStrays() async throws {
+        try await NIOThreadPool.singleton.runIfActive { try keys.removeOldReserves(olderThan: 86_400) }
         let files = try await NIOThreadPool.singleton.runIfActive { try keys.oldFiles(olderThan: 600) }
         for start in stride(from: 0, to: files.count, by: 500) {
             let batch = files[start..<min(start + 500, files.count)]

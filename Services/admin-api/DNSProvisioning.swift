@@ -12,16 +12,30 @@ struct DNSProvisioning: Sendable {
     let template: DNSTemplate
     /// nil where all DNS is kept by hand.
     let publisher: (any DNSPublisher)?
+    let outcomes = DNSOutcomes()
     let logger: Logger
 
-    /// One attempt for one domain.
+    /// One attempt for one domain; its outcome is in the table when this returns.
     /// - Returns: `pending` while the DNS server is away, `failed` when it refused or others have something in the way.
     @discardableResult
     func provision(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
-        guard let publisher, !domain.isManual else {
-            try await domains.setDNS(domain, status: .manual)
-            return .init(status: .manual, checkedAt: nil)
-        }
+        let dns = try await attempt(domain)
+        try await domains.setDNS(domain, status: dns.status, detail: dns.detail)
+        return dns
+    }
+
+    /// As `provision`, for who does not wait until the outcome is in the table.
+    func provisionQuickly(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
+        let dns = try await attempt(domain)
+        outcomes.put(domain, dns)
+        return dns
+    }
+
+    /// Writes the outcomes of what was quick into the table, as they come.
+    func flushOutcomes() async throws { try await outcomes.run(domains, logger) }
+
+    private func attempt(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
+        guard let publisher, !domain.isManual else { return .init(status: .manual, checkedAt: nil) }
         let change = DNSChange(
             domain: domain.domain, wanted: records(of: domain),
             unwanted: template.withdrawn(for: domain.domain, keys: domain.keys), isNew: domain.isNew)
@@ -30,7 +44,6 @@ struct DNSProvisioning: Sendable {
             logger.warning(
                 "DNS not written", metadata: ["domain": "\(domain.domain)", "status": "\(status.rawValue)"])
         }
-        try await domains.setDNS(domain, status: status, detail: detail)
         return .init(
             status: status, checkedAt: Timestamp.rfc3339(milliseconds: Timestamp.now()), detail: detail)
     }

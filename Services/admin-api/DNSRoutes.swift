@@ -73,6 +73,7 @@ struct DNSRoutes: Sendable {
     private func report(_ domain: Domain) async throws -> DNSReport {
         let provisioning = try await domains.provisioning(domain.id)
         return await DNSReport(
-            of: domain, records: hosting.dns.records(of: provisioning), resolver: hosting.resolver)
+            of: hosting.dns.outcomes.current(domain), records: hosting.dns.records(of: provisioning),
+            resolver: hosting.resolver)
     }
 }

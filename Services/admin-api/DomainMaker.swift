@@ -34,16 +34,19 @@ struct DomainMaker: Sendable {
         // Making a key takes a processor for a while: not one of those that answer everybody else.
         let made = try await NIOThreadPool.singleton.runIfActive {
             let made = try keys.make(for: name, rsa: selector, ed25519: selector + "-ed")
-            try keys.sign(name, with: made.map(\.selector))
+            try keys.sign(name, with: made.map(\.selector), areFirst: true)
             return made
         }
+        async let synced: Void = NIOThreadPool.singleton.runIfActive { try keys.sync() }
         let domain = try await database.domains.create(
             .init(
                 name: name, customerID: order.customerID, aliasOf: order.aliasOf,
                 hasManualDNS: order.hasManualDNS || dns.publisher == nil, keys: made), by: origin)
-        let provisioning = try await database.domains.provisioning(domain.id)
+        try await synced
+        let provisioning = DomainStore.Provisioning(
+            new: domain.id, name, keys: made, isManual: domain.dns.status == .manual)
         let records = dns.records(of: provisioning)
         guard domain.dns.status != .manual else { return (domain, records) }
-        return (domain.with(dns: try await dns.provision(provisioning)), records)
+        return (domain.with(dns: try await dns.provisionQuickly(provisioning)), records)
     }
 }

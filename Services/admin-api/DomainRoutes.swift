@@ -49,7 +49,10 @@ struct DomainRoutes: Sendable {
         filter.dns = try query.choice("dns")
         filter.deleted = try query.bool("deleted") ?? false
         (filter.order, filter.isDescending) = try query.order(default: .domain)
-        return try .json(try await domains.list(filter, PageRequest(request), scope: context.caller.scope))
+        let page = try PageRequest(request)
+        let found = try await domains.list(filter, page, scope: context.caller.scope)
+        return try .json(
+            Page(items: found.items.map(hosting.dns.outcomes.current), request: page, total: found.total))
     }
 
     @Sendable private func create(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -66,7 +69,8 @@ struct DomainRoutes: Sendable {
 
     @Sendable private func find(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:read")
-        return try .json(try await domains.find(context.idParameter(), scope: context.caller.scope))
+        let domain = try await domains.find(context.idParameter(), scope: context.caller.scope)
+        return try .json(hosting.dns.outcomes.current(domain))
     }
 
     @Sendable private func change(_ request: Request, _ context: CallerContext) async throws -> Response {

@@ -4,7 +4,7 @@ import Storage
 
 /// What stands behind a domain beside its row: DNS, keys, folders; for the service and for commands at a shell.
 struct Hosting: Sendable {
-    let reserve: RSAReserve
+    let reserve: KeyReserve
     let dns: DNSProvisioning
     let resolver: DNSClient
     let maker: DomainMaker
@@ -12,7 +12,7 @@ struct Hosting: Sendable {
     let caretaker: Caretaker
 
     init(_ settings: AdminSettings, database: Database, logger: Logger) {
-        reserve = RSAReserve()
+        reserve = KeyReserve(directory: settings.dkimDirectory)
         resolver = settings.dns.resolver
         let keys = DKIMKeys(directory: settings.dkimDirectory, reserve: reserve)
         dns = DNSProvisioning(

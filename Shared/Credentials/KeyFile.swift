@@ -35,9 +35,12 @@ public enum KeyFile {
 
     /// Puts `content` in the file's place, whole or not at all.
     ///
+    /// - Parameter isDurable: Whether it is on disk when this returns.
     /// - Throws: `KeyFileError`.
-    public static func replace(path: String, with content: String, mode: mode_t = 0o600) throws {
-        let temporary = try writeTemporary(path, content, mode: mode)
+    public static func replace(
+        path: String, with content: String, mode: mode_t = 0o600, isDurable: Bool = true
+    ) throws {
+        let temporary = try writeTemporary(path, content, mode: mode, isDurable: isDurable)
         guard rename(temporary, path) == 0 else {
             let code = errno
             unlink(temporary)
@@ -76,7 +79,9 @@ public enum KeyFile {
     }
 
     /// - Returns: The path of a file beside `path`, on disk.
-    private static func writeTemporary(_ path: String, _ content: String, mode: mode_t) throws -> String {
+    private static func writeTemporary(
+        _ path: String, _ content: String, mode: mode_t, isDurable: Bool = true
+    ) throws -> String {
         let temporary = "\(path).new-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw failure(temporary, errno) }
@@ -84,7 +89,7 @@ public enum KeyFile {
         fchmod(descriptor, mode)
         let bytes = Array(content.utf8)
         let written = write(descriptor, bytes, bytes.count)
-        let synced = fsync(descriptor)
+        let synced = isDurable ? fsync(descriptor) : 0
         let code = errno
         close(descriptor)
         guard written == bytes.count, synced == 0 else {

@@ -14,6 +14,20 @@ extension DomainStore {
         public let isNew: Bool
         /// The customer keeps them by hand.
         public let isManual: Bool
+
+        init(id: Int64, domain: DomainName, keys: [DKIMKey], version: Int, isNew: Bool, isManual: Bool) {
+            self.id = id
+            self.domain = domain
+            self.keys = keys
+            self.version = version
+            self.isNew = isNew
+            self.isManual = isManual
+        }
+
+        /// Of a domain that was just made.
+        public init(new id: Int64, _ domain: DomainName, keys: [DKIMKey], isManual: Bool) {
+            self.init(id: id, domain: domain, keys: keys, version: 0, isNew: true, isManual: isManual)
+        }
     }
 
     /// What to write into the DNS for one domain, a deleted one too.

@@ -13,7 +13,9 @@ import Testing
         try body(folder)
     }
 
-    private func keys(_ folder: String) -> DKIMKeys { DKIMKeys(directory: folder, reserve: RSAReserve()) }
+    private func keys(_ folder: String) -> DKIMKeys {
+        DKIMKeys(directory: folder, reserve: KeyReserve(directory: folder))
+    }
 
     @Test func keysAreMadeOnceAndKept() throws {
         try withFolder { folder in
@@ -48,9 +50,30 @@ import Testing
         }
     }
 
+    @Test func theReserveGivesEachPairOnce() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dkim-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let reserve = KeyReserve(directory: folder, size: 2)
+        let filling = Task { try await reserve.fill() }
+        while try FileManager.default.contentsOfDirectory(atPath: folder).count < 4 {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        defer { filling.cancel() }
+        try await Task.sleep(for: .milliseconds(200))
+        let keys = DKIMKeys(directory: folder, reserve: reserve)
+        let made = try ["a.test", "b.test", "c.test"].map {
+            try keys.make(for: DomainName($0), rsa: "mail", ed25519: "mail-ed")
+        }
+        #expect(Set(made.flatMap { $0.map(\.publicKey) }).count == 6)
+        try keys.sync()
+        let again = try keys.make(for: DomainName("a.test"), rsa: "mail", ed25519: "mail-ed")
+        #expect(again.map(\.publicKey) == made[0].map(\.publicKey), "what is there is kept")
+    }
+
     @Test func missingFolderIsUnavailable() throws {
         let domain = try DomainName("example.com")
-        #expect(throws: Failure.self) { try keys("/nonexistent").make(for: domain, rsa: "mail", ed25519: nil) }
+        #expect(throws: Failure.self) { try keys("/nonexistent").make(for: domain, rsa: "mail", ed25519: "mail-ed") }
         #expect(throws: Failure.self) { try keys("/nonexistent").sign(domain, with: ["mail"]) }
     }
 

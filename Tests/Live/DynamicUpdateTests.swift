@@ -7,12 +7,14 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct DynamicUpdateTests {
     let platform: Platform
     let customer: Int
+    private let database = unique("xynap_bind").replacing("-", with: "_")
 
     init() async throws {
         platform = try Platform()
         customer = try #require(
             try await platform.hoster.post("/api/v1/customers", ["name": .string(unique("Customer"))]).json(201)["id"]
                 .int)
+        try #require(try await execute("CREATE DATABASE \(database) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"))
     }
 
     /// A BIND with one zone.
@@ -63,6 +65,7 @@ import Testing
         deinit { try? FileManager.default.removeItem(atPath: folder) }
     }
 
+    /// An admin-api with a database of its own: nobody else's then writes the records of these domains.
     private func service(
         _ server: NameServer, key: String = NameServer.secret
     ) async throws -> (service: OwnService, hoster: Client) {
@@ -71,8 +74,27 @@ import Testing
             settings: [
                 "DNS_PUBLISHER": "rfc2136", "DNS_UPDATE_SERVER": "127.0.0.1", "DNS_UPDATE_PORT": "\(server.port)",
                 "DNS_UPDATE_KEY": key, "DNS_RESOLVER_PORT": "\(server.port)", "POLICY_PORT": "0",
+                "DATABASE_NAME": database, "DKIM_DIRECTORY": server.folder, "MAIL_FOLDERS": server.folder,
             ])
+        let source = platform.stack.database.name
+        try await eventually(within: .seconds(20), "its database is whole, with the token and the customer") {
+            try await execute(
+                """
+                SELECT local_part FROM \(database).postfix_senders LIMIT 1;
+                INSERT IGNORE INTO \(database).service_tokens SELECT * FROM \(source).service_tokens;
+                INSERT IGNORE INTO \(database).customers SELECT * FROM \(source).customers WHERE id = \(customer)
+                """)
+        }
         return (service, service.client.with(.serviceToken(platform.stack.serviceToken)))
+    }
+
+    private func execute(_ statements: String) async throws -> Bool {
+        let stack = platform.stack.database
+        let client = try Outside(
+            URL(filePath: "/usr/bin/mariadb"),
+            ["--no-defaults", "-u", stack.user, "-S", stack.socket, "-e", statements],
+            environment: ["MYSQL_PWD": stack.password])
+        return await client.status() == 0
     }
 
     private func create(_ hoster: Client, _ name: String) async throws -> JSON {

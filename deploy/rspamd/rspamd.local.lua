@@ -16,19 +16,19 @@ rspamd_config:register_symbol({
   end,
 })
 
--- Signs what logged-in people send, with every key that its domain signs with now: admin-api writes their selectors into
--- <domain>.selectors and each key beside it, while we run.
+-- Signs what logged-in people send, with every key that its domain signs with now: admin-api writes them while we run, and
+-- their selectors into <domain>.selectors.
 local rspamd_logger = require 'rspamd_logger'
 local dkim_folder = '@MAIL_DIR@/dkim/'
 
 local function selectors_of(domain)
   local file = io.open(dkim_folder .. domain .. '.selectors', 'r')
-  if not file then return { '@DKIM_SELECTOR@' } end
+  if not file then return { '@DKIM_SELECTOR@', '@DKIM_SELECTOR@-ed' } end
   local line = file:read('*l') or ''
   file:close()
   local selectors = {}
   for selector in line:gmatch('[%w-]+') do table.insert(selectors, selector) end
-  return selectors
+  return #selectors > 0 and selectors or { '@DKIM_SELECTOR@', '@DKIM_SELECTOR@-ed' }
 end
 
 local function is_readable(path)
