@@ -205,7 +205,8 @@ let package = Package(
 
         .executableTarget(
             name: "Bench",
-            dependencies: ["TestSupport", "Credentials", "MariaDB", jwtKit, nioCore, nioEmbedded, nioSSL], path: "Bench", swiftSettings: strict),
+            dependencies: ["TestSupport", "Credentials", "MariaDB", jwtKit, nioCore, nioEmbedded, nioSSL],
+            path: "Bench", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
