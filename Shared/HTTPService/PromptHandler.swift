@@ -120,8 +120,13 @@ final class PromptHandler: ChannelInboundHandler, RemovableChannelHandler {
             write(json, asked, context)
         } else {
             pass(bytes, context, then: .waiting)
+            // What stands behind us reads what came when it is told that no more comes now.
+            context.fireChannelReadComplete()
         }
-        if let next { channelRead(context: context, data: wrapInboundOut(next)) }
+        if let next {
+            channelRead(context: context, data: wrapInboundOut(next))
+            context.fireChannelReadComplete()
+        }
     }
 
     /// A request that was cut off is the router's to judge.

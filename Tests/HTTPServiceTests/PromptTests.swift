@@ -15,6 +15,9 @@ import Testing
             let route = PromptRoute("/prompt", headers: ["authorization"]) { request in
                 let authorization = request.header("authorization").map { String(decoding: $0, as: UTF8.self) }
                 guard authorization != "no", let token = request.formField("token") else { return .leave }
+                if authorization == "soon" {
+                    return .soon { token == "unknown" ? nil : ByteBuffer(string: "prompt \(token)") }
+                }
                 return .json(ByteBuffer(string: "prompt \(token)"))
             }
             let handler = PromptHandler([(route, nil)])
@@ -23,7 +26,8 @@ import Testing
             try pipeline.addHandler(HTTPResponseEncoder())
             try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
             try pipeline.addHandler(PromptHandler.Answers(of: handler))
-            try pipeline.addHandler(AnswersAll())
+            try pipeline.addHandler(AnswersWhenRead())
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
             // The first of a connection is the router's.
             _ = try send(PromptTests.request())
         }
@@ -33,6 +37,17 @@ import Testing
             do { try channel.writeInbound(ByteBuffer(string: bytes)) } catch { return "error" }
             var output = ""
             while let part = try channel.readOutbound(as: ByteBuffer.self) { output += String(buffer: part) }
+            return output
+        }
+
+        /// What comes back when all that was begun has ended.
+        func wait() throws -> String {
+            var output = ""
+            let end = ContinuousClock.now + .seconds(5)
+            while output.isEmpty, ContinuousClock.now < end {
+                channel.embeddedEventLoop.run()
+                while let part = try channel.readOutbound(as: ByteBuffer.self) { output += String(buffer: part) }
+            }
             return output
         }
 
@@ -70,6 +85,22 @@ import Testing
         #expect(try connection.send(Self.request()).hasSuffix("prompt abc"))
     }
 
+    @Test func whatIsAnsweredInAMomentKeepsItsPlace() throws {
+        let connection = try Connection()
+        let soon = "Authorization: soon\r\n"
+        #expect(try connection.send(Self.request("POST /prompt HTTP/1.1", soon)) == "")
+        #expect(try connection.wait().hasSuffix("prompt abc"))
+        // Left to the router after all, which is asked at once.
+        let left = Self.request("POST /prompt HTTP/1.1", soon + "X-Request-ID: r1\r\n", body: "token=unknown")
+        #expect(try connection.send(left) == "")
+        #expect(try connection.wait().contains("X-Request-ID: r1"))
+        // What comes meanwhile is answered behind it.
+        #expect(try connection.send(Self.request("POST /prompt HTTP/1.1", soon, body: "token=first")) == "")
+        #expect(try connection.send(Self.request(body: "token=second")) == "")
+        let both = try connection.wait()
+        #expect(both.contains("prompt first") && both.hasSuffix("prompt second"))
+    }
+
     @Test(arguments: [
         Self.request("POST /prompt?a=b HTTP/1.1"), Self.request("GET /prompt HTTP/1.1"),
         Self.request("POST /prompt HTTP/1.0"), Self.request("POST http://a/prompt HTTP/1.1"),
@@ -87,5 +118,32 @@ import Testing
     ])
     func whatCouldBeReadOtherwiseIsTheRouters(bytes: String) throws {
         #expect(try !Connection().send(bytes).contains("prompt"))
+    }
+}
+
+/// Stands where the router is, which reads when it is told that no more comes now.
+private final class AnswersWhenRead: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+    private var ids: [String] = []
+    private var isComplete = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .head(let head) = unwrapInboundIn(data) {
+            ids.append(head.headers.first(name: "x-request-id") ?? "none")
+        }
+        if case .end = unwrapInboundIn(data) { isComplete = true }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard isComplete else { return }
+        isComplete = false
+        for id in ids {
+            let head = HTTPResponseHead(
+                version: .http1_1, status: .ok, headers: ["X-Request-ID": id, "Content-Length": "0"])
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        }
+        ids = []
     }
 }
