@@ -30,13 +30,17 @@ public struct IdempotencyStore: Sendable {
         let token = Int64.random(in: 1...Int64.max)
         return try await database.transaction { tx in
             let now = Timestamp.now()
+            // Not IGNORE, which would lock a row that is there for reading: two calls that then read it for an update
+            // would wait for each other.
             let fresh: SQL = """
-                INSERT IGNORE INTO idempotency_keys (key_hash, request_hash, token, created_at, claimed_until)
+                INSERT INTO idempotency_keys (key_hash, request_hash, token, created_at, claimed_until)
                 VALUES (\(keyHash), \(requestHash), \(token), \(now), \(now + duration))
+                ON DUPLICATE KEY UPDATE key_hash = key_hash
                 """
-            if try tx.execute(fresh).affectedRows == 1 { return .run(IdempotencyClaim(keyHash: keyHash, token: token)) }
+            try tx.execute(fresh)
             let found = try tx.query("SELECT * FROM idempotency_keys WHERE key_hash = \(keyHash) FOR UPDATE")
             guard let row = found.first else { throw IdempotencyClaim.inProgress }
+            if try row.int64("token") == token { return .run(IdempotencyClaim(keyHash: keyHash, token: token)) }
             let made = try row.optionalInt64("made")
             if try row.int64("created_at") > now - Self.lifetime {
                 guard try row.string("request_hash") == requestHash else { throw IdempotencyClaim.reused }
