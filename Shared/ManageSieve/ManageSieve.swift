@@ -95,25 +95,38 @@ public struct SieveSession {
         // RFC 7628 §3.1; "," and "=" in a name are written as =2C and =3D (RFC 5801 §4).
         let name = user.replacing("=", with: "=3D").replacing(",", with: "=2C")
         let response = "n,a=\(name),\u{1}auth=Bearer \(token)\u{1}\u{1}"
-        _ = try await command([
+        try await send([
             .word("AUTHENTICATE"), .string(Array("OAUTHBEARER".utf8)),
             .string(Array(Data(response.utf8).base64EncodedString().utf8)),
         ])
+        while try parser.next() == nil {
+            // Why the token is refused, which the server says once more when it has been answered (RFC 7628 §3.2.3).
+            if try parser.takeChallenge() { try await send([.string(Array("AQ==".utf8))]) } else { try await read() }
+        }
     }
 
     /// The next answer of the server.
     mutating func reply() async throws -> SieveReply {
         while true {
             if let reply = try parser.next() { return reply }
-            let more: ByteBuffer?
-            do { more = try await incoming.next() } catch { throw ManageSieveError.away }
-            guard let more else { throw ManageSieveError.away }
-            try parser.append(more.readableBytesView)
+            try await read()
         }
     }
 
-    /// Strings go as literals that need not be waited for (RFC 5804 §4): nothing in them can be taken for a command.
+    private mutating func read() async throws {
+        let more: ByteBuffer?
+        do { more = try await incoming.next() } catch { throw ManageSieveError.away }
+        guard let more else { throw ManageSieveError.away }
+        try parser.append(more.readableBytesView)
+    }
+
     private mutating func command(_ tokens: [SieveReply.Token]) async throws -> SieveReply {
+        try await send(tokens)
+        return try await reply()
+    }
+
+    /// Strings go as literals that need not be waited for (RFC 5804 §4): nothing in them can be taken for a command.
+    private func send(_ tokens: [SieveReply.Token]) async throws {
         var buffer = ByteBuffer()
         for (index, token) in tokens.enumerated() {
             if index > 0 { buffer.writeString(" ") }
@@ -126,7 +139,6 @@ public struct SieveSession {
         }
         buffer.writeString("\r\n")
         do { try await channel.writeAndFlush(buffer) } catch { throw ManageSieveError.away }
-        return try await reply()
     }
 }
 

@@ -58,6 +58,15 @@ struct SieveReplyParser {
         }
     }
 
+    /// Passes a challenge, which is a line that begins with a string (RFC 5804 §2.1).
+    /// - Returns: Whether one was there, whole.
+    mutating func takeChallenge() throws(ManageSieveError) -> Bool {
+        var position = 0
+        guard case .string? = try Self.line(bytes, &position)?.first else { return false }
+        bytes.removeFirst(position)
+        return true
+    }
+
     private static func refusal(_ line: [SieveReply.Token]) -> ManageSieveError {
         var code: String?, text = ""
         for token in line.dropFirst() {

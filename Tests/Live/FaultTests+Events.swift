@@ -99,7 +99,7 @@ extension FaultTests {
         let here = try await EventStream(Client(base: platform.stack.watcherURL, credentials: bob.client.credentials))
         second.terminate()
         let watcher = Client(base: platform.stack.watcherURL, credentials: bob.client.credentials)
-        try await eventually(within: .seconds(4), "the other replica watches") {
+        try await eventually(within: .seconds(10), "the other replica watches") {
             try await watcher.get("/api/v1/mail/watcher/status").json(200)["accounts"][0]["state"] == "watching"
         }
         try await bob.deliver(["Handed over"])

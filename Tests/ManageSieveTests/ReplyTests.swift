@@ -22,6 +22,16 @@ import Testing
         #expect(try parser.next()?.lines == [[.string(Array("OK\r\n\"keep\";".utf8))]])
     }
 
+    @Test func aChallengeIsAStringThatIsWhole() throws {
+        var parser = try parser("\"eyJz")
+        #expect(try parser.next() == nil)
+        #expect(try !parser.takeChallenge())
+        try parser.append("In0=\"\r\nNO (AUTH) \"no\"\r\n".utf8)
+        #expect(try parser.takeChallenge())
+        #expect(try !parser.takeChallenge())
+        #expect(throws: ManageSieveError.refused(code: "AUTH", text: "no")) { try parser.next() }
+    }
+
     @Test func refusalsTellTheirCode() throws {
         var parser = try parser("NO (NONEXISTENT) \"No such \\\"script\\\".\"\r\nOK\r\n")
         #expect(throws: ManageSieveError.refused(code: "NONEXISTENT", text: "No such \"script\".")) {
