@@ -68,6 +68,8 @@ struct WatcherRows {
 }
 
 /// Reads the events of a burst beside its delivery.
+///
+/// `@unchecked Sendable`: its thread alone writes, and who waits reads only after the semaphore has told that it ended.
 private final class BurstReader: @unchecked Sendable {
     private let events: EventSocket
     private let count: Int

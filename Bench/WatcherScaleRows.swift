@@ -97,6 +97,9 @@ struct WatcherScaleRows {
     }
 }
 
+/// What went wrong on any of the threads.
+///
+/// `@unchecked Sendable`: every access holds the lock.
 private final class Failures: @unchecked Sendable {
     private let lock = NSLock()
     private var errors: [any Error] = []

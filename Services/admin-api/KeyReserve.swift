@@ -82,6 +82,7 @@ enum SigningKey {
     /// In PEM; 2048 bits: RFC 8301 §3.2.
     static func newRSA() -> String {
         do { return try _RSA.Signing.PrivateKey(keySize: .bits2048).pemRepresentation } catch {
+            // Without randomness or memory: nothing that this process could still do right.
             fatalError("no RSA key can be made: \(error)")
         }
     }
