@@ -107,7 +107,8 @@ extension SubscriptionHub {
             guard var entry = state.accounts[account] else { return [] }
             entry.isLive = true
             entry.isLate = false
-            if let latest, latest > entry.complete ?? .zero { entry.complete = latest }
+            // Also of a log that is empty: what comes while the connection is broken is missing then.
+            if let latest { entry.complete = max(latest, entry.complete ?? .zero) }
             let waiting = entry.waiting
             entry.waiting = []
             state.accounts[account] = entry

@@ -29,6 +29,21 @@ import Testing
         withExtendedLifetime(_server) {}
     }
 
+    @Test func theFirstEventOfAnAccountMayComeWhileNobodyHears() async throws {
+        let (server, url) = try await PrivateServer.redis()
+        try await Fixture.with(url: url) { bus in
+            for _ in 0..<5 {
+                let account = Fixture.account()
+                let heard = await bus.subscribe(account: account).makeAsyncIterator()
+                server.kill()
+                try await server.start()
+                // Another replica is back sooner.
+                try await Fixture.with(url: url) { try await $0.publish(Fixture.event(account, 1)) }
+                #expect(await heard.next()?.number == 1)
+            }
+        }
+    }
+
     @Test func whatTheLogForgotIsAResync() async throws {
         let (server, url) = try await PrivateServer.redis()
         try await Fixture.with(url: url) { bus in

@@ -97,11 +97,7 @@ import Testing
         }
         try await stack.up()
         #expect(try await deliver("With Redis", to: bob)["accepted"] == true)
-        await withKnownIssue(
-            "what comes in the moment of Redis' return may be told only after a resync", isIntermittent: true
-        ) {
-            _ = try await stream.newMessage(subject: "With Redis")
-        }
+        _ = try await stream.newMessage(subject: "With Redis")
         #expect(await stream.newMessages(subject: "Without Redis").count <= 1)
         await stream.close()
     }
