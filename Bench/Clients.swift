@@ -19,7 +19,15 @@ struct HTTPCall {
     /// - Returns: The body.
     /// - Throws: For any status but 2xx.
     @discardableResult func callAsFunction() throws -> [UInt8] {
-        try socket.send(request)
+        try send()
+        return try answer()
+    }
+
+    func send() throws { try socket.send(request) }
+
+    /// The body of the answer to what was sent.
+    /// - Throws: For any status but 2xx.
+    @discardableResult func answer() throws -> [UInt8] {
         let status = try socket.line()
         var length = 0
         while case let header = try socket.line(), !header.isEmpty {

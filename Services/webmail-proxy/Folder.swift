@@ -64,17 +64,48 @@ extension MailSession {
     /// Every folder with its counts, those with a role first: one LIST with STATUS (RFC 5819), behind a NOOP that brings
     /// the selected folder up to date.
     func folders() async throws -> [Folder] {
-        let mailboxes = try await reading {
+        let known = cache.sizes(of: account)
+        var mailboxes = try await reading {
             // Dovecot answers ten times as fast while INBOX is open.
             _ = try await select(.inbox)
-            return try await connection.pipeline(.noop, .folders()).1
+            return try await connection.pipeline(.noop, .folders(withSize: known.isEmpty)).1
         }
+        mailboxes = try await measured(mailboxes, known)
         roles = FolderRole.folders(in: mailboxes)
         let roleByName = Dictionary(roles.map { ($1, $0) }) { first, _ in first }
         return mailboxes.map { Folder($0, role: roleByName[$0.name]) }.sorted {
             ($0.rank, $0.path) < ($1.rank, $1.path)
         }
     }
+
+    /// The folders with their sizes: asked for only where they may have changed, since the server must open a folder to
+    /// tell its size, which takes it longer than all else about the folder.
+    private func measured(
+        _ listed: [ListedMailbox], _ known: [MailboxName: FolderSize]
+    ) async throws -> [ListedMailbox] {
+        var mailboxes = listed
+        for (index, mailbox) in mailboxes.enumerated() {
+            guard let status = mailbox.status, let size = known[mailbox.name], size.holds(for: status) else { continue }
+            mailboxes[index].status?.size = size.bytes
+        }
+        let unmeasured = mailboxes.indices.filter { mailboxes[$0].status.map { $0.size == nil } ?? false }
+        if unmeasured.count > Self.measuredOneByOne {
+            mailboxes = try await connection.run(.folders())
+        } else if !unmeasured.isEmpty {
+            let statuses = try await connection.pipeline(
+                unmeasured.map { .status(mailboxes[$0].name, StatusItem.shown) })
+            for (index, status) in zip(unmeasured, statuses) {
+                if let status = try? status.get() { mailboxes[index].status = status }
+            }
+        }
+        let sizes = mailboxes.compactMap { mailbox in
+            mailbox.status.flatMap { FolderSize($0) }.map { (mailbox.name, $0) }
+        }
+        cache.keep(Dictionary(sizes) { $1 }, of: account)
+        return mailboxes
+    }
+
+    private static let measuredOneByOne = 16
 
     /// The folder of a role; made and subscribed when there is none.
     func folder(of role: FolderRole) async throws -> MailboxName {
@@ -103,9 +134,38 @@ extension MailSession {
 
 extension IMAPCommand where Output == [ListedMailbox] {
     /// Folders with all that is shown of them.
-    static func folders(_ patterns: [String] = ["*"]) -> Self {
+    static func folders(_ patterns: [String] = ["*"], withSize: Bool = true) -> Self {
         .list(
             patterns: patterns, returning: [.subscribed, .specialUse],
-            status: [.messages, .unseen, .size, .uidValidity, .uidNext, .highestModSeq])
+            status: withSize ? StatusItem.shown : StatusItem.shown.filter { $0 != .size })
+    }
+}
+
+extension StatusItem {
+    /// What is shown of a folder.
+    fileprivate static let shown: [StatusItem] = [.messages, .unseen, .size, .uidValidity, .uidNext, .highestModSeq]
+}
+
+/// How large a folder is for as long as it holds the same messages: every arrival raises UIDNEXT and every removal lowers
+/// the count (RFC 9051 §2.3.1.1).
+struct FolderSize: Sendable {
+    let bytes: UInt64
+    private let uidValidity: UInt32
+    private let uidNext: UInt32
+    private let messages: UInt32
+
+    /// - Returns: nil when the server left something out.
+    init?(_ status: MailboxStatus) {
+        guard let bytes = status.size, let uidValidity = status.uidValidity, let uidNext = status.uidNext,
+            let messages = status.messages
+        else { return nil }
+        self.bytes = bytes
+        self.uidValidity = uidValidity
+        self.uidNext = uidNext
+        self.messages = messages
+    }
+
+    func holds(for status: MailboxStatus) -> Bool {
+        status.uidValidity == uidValidity && status.uidNext == uidNext && status.messages == messages
     }
 }

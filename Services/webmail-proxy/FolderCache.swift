@@ -5,7 +5,8 @@ import NIOConcurrencyHelpers
 ///
 /// Nothing is answered from here alone: whoever finds a page asks the server in the same round trip what has changed in
 /// the folder since (RFC 7162 §3.1.4.1), so other clients, other replicas and the caller's own writes are never missed.
-/// What is kept with a message by its uid (its parts, its text) never changes (RFC 9051 §2.3.1.1).
+/// What is kept with a message by its uid (its parts, its text) never changes (RFC 9051 §2.3.1.1), nor does the size of a
+/// folder that holds the same messages.
 ///
 /// Two generations, each bounded in bytes: what was used lately stays.
 final class FolderCache: Sendable {
@@ -20,7 +21,8 @@ final class FolderCache: Sendable {
         case page(Folder, PageKey)
         case parts(Folder, uid: UInt32)
         /// With the tag of its links.
-        case rendering(Folder, uid: UInt32, String)
+        case opened(Folder, uid: UInt32, String)
+        case sizes(account: String)
     }
 
     private enum Value {
@@ -28,7 +30,8 @@ final class FolderCache: Sendable {
         /// Told, and not looked into yet.
         case structure(BodyStructure)
         case parts(MessageParts)
-        case rendering(Rendering)
+        case opened(OpenedMessage)
+        case sizes([MailboxName: FolderSize])
     }
 
     private struct Generations {
@@ -96,25 +99,37 @@ final class FolderCache: Sendable {
         switch find(.parts(folder, uid: uid)) {
         case .parts(let parts): parts
         case .structure(let structure): MessageParts(structure)
-        case .page, .rendering, nil: nil
+        case .page, .opened, .sizes, nil: nil
         }
     }
 
-    /// The texts of a message as they were shown.
+    /// A message as it was opened before; its flags are to be asked for.
     ///
-    /// - Parameter tag: Of the links in them.
-    func rendering(of uid: UInt32, _ tag: String, in folder: Folder) -> Rendering? {
-        guard case .rendering(let rendering)? = find(.rendering(folder, uid: uid, tag)) else { return nil }
-        return rendering
+    /// - Parameter tag: Of the links in it.
+    func opened(_ uid: UInt32, _ tag: String, in folder: Folder) -> OpenedMessage? {
+        guard case .opened(let message)? = find(.opened(folder, uid: uid, tag)) else { return nil }
+        return message
     }
 
-    /// Keeps what an opened message is made of.
-    func keep(_ parts: MessageParts, _ rendering: Rendering, _ tag: String, of uid: UInt32, in folder: Folder) {
+    /// Keeps a message that was opened, and what it is made of for when its links have another tag.
+    func keep(_ message: OpenedMessage, _ tag: String, _ parts: MessageParts, of uid: UInt32, in folder: Folder) {
         generations.withLockedValue {
             $0.insert(.parts(parts), parts.footprint, for: .parts(folder, uid: uid), limit: limit)
             // One message is not worth all the others.
-            guard rendering.footprint <= limit / 16 else { return }
-            $0.insert(.rendering(rendering), rendering.footprint, for: .rendering(folder, uid: uid, tag), limit: limit)
+            guard message.footprint <= limit / 16 else { return }
+            $0.insert(.opened(message), message.footprint, for: .opened(folder, uid: uid, tag), limit: limit)
+        }
+    }
+
+    /// How large the mailbox's folders were when last asked.
+    func sizes(of account: String) -> [MailboxName: FolderSize] {
+        guard case .sizes(let sizes)? = find(.sizes(account: account)) else { return [:] }
+        return sizes
+    }
+
+    func keep(_ sizes: [MailboxName: FolderSize], of account: String) {
+        generations.withLockedValue {
+            $0.insert(.sizes(sizes), 256 + sizes.count * 128, for: .sizes(account: account), limit: limit)
         }
     }
 
@@ -129,11 +144,6 @@ extension MessagePage {
 extension BodyStructure {
     /// What it takes in memory, about: bytes. Beside a page it is shared with it.
     fileprivate var footprint: Int { children.reduce(256) { $0 + $1.footprint } }
-}
-
-extension Rendering {
-    /// What it takes in memory, about: bytes.
-    fileprivate var footprint: Int { 512 + html.utf8.count + (plain?.utf8.count ?? 0) }
 }
 
 extension MessageParts {

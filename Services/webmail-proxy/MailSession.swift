@@ -29,6 +29,7 @@ final class MailSession: Sendable {
 
     private struct State {
         var selection: Selection?
+        var calm: Calm?
         var roles: [FolderRole: MailboxName] = [:]
     }
 
@@ -69,6 +70,25 @@ final class MailSession: Sendable {
     /// Notes how many messages the selected folder holds by now.
     func noteExists(_ count: UInt32) { state.withLockedValue { $0.selection?.exists = count } }
 
+    /// The mod-sequence at which everything was known of the selected folder, and how many writes had gone out by then.
+    private struct Calm: Equatable {
+        let modSeq: UInt64
+        let flushes: Int
+    }
+
+    /// Notes that nothing has changed in the selected folder beyond this mod-sequence.
+    func noteCalm(at modSeq: UInt64?) {
+        let calm = modSeq.map { Calm(modSeq: $0, flushes: connection.traffic.flushes) }
+        state.withLockedValue { $0.calm = calm }
+    }
+
+    /// Whether that is still the last thing the connection was used for: then whatever changes in the folder is told
+    /// behind the next command (RFC 9051 §7.4, §7.5), and where nothing is told nothing has changed.
+    func isCalm(at modSeq: UInt64) -> Bool {
+        let calm = Calm(modSeq: modSeq, flushes: connection.traffic.flushes)
+        return state.withLockedValue { $0.calm == calm }
+    }
+
     /// Takes into account what the server said unasked.
     ///
     /// Dovecot carries out the commands of a pipeline first and looks at its end for what others changed, wherever in it
@@ -95,6 +115,7 @@ final class MailSession: Sendable {
                 }
                 hasChanged = true
             }
+            if hasChanged { state.calm = nil }
             return hasChanged
         }
     }

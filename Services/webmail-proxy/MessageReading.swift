@@ -10,7 +10,7 @@ extension MailSession {
     private static let maximumUnstructured: UInt64 = 1 << 20
 
     /// A message with its text; attachments are not fetched. One round trip when a page has shown it, else a second for
-    /// the texts, which are kept as they are shown.
+    /// the texts. It is kept as it is shown: when it is opened again, only its flags are asked for.
     ///
     /// - Parameters:
     ///   - part: Opens the message that is attached as this part instead.
@@ -22,12 +22,16 @@ extension MailSession {
     ) async throws -> OpenedMessage {
         let selection = try await select(folder, uidValidity: uidValidity)
         let home = FolderCache.Folder(account: account, name: folder, uidValidity: selection.uidValidity)
+        if part == nil, var opened = cache.opened(uid, images.tag, in: home) {
+            let now = try await fetch([.uid, .flags, .modSeq], of: uid, markSeen: markSeen) { $0.flags != nil }
+            opened.flags = (now.flags ?? []).filter { $0 != .recent }
+            opened.modSeq = now.modSeq
+            return opened
+        }
         let known = part == nil ? cache.parts(of: uid, in: home).flatMap { $0.isKnown ? $0 : nil } : nil
-        let kept = known == nil ? nil : cache.rendering(of: uid, images.tag, in: home)
-        let fetched = try await outline(of: uid, parts: known, withTexts: kept == nil, markSeen: markSeen)
+        let fetched = try await outline(of: uid, parts: known, markSeen: markSeen)
         let place = OpenedMessage.Place(
-            account: account, folder: folder.name, uidValidity: selection.uidValidity, uid: uid, part: part,
-            modSeq: fetched.modSeq)
+            account: account, folder: folder.name, uidValidity: selection.uidValidity, uid: uid, part: part)
         if let part { return try await openEnclosed(part, of: fetched, place, images) }
         let parts = known ?? fetched.structure.map { MessageParts($0) } ?? MessageParts.none
         guard
@@ -36,21 +40,18 @@ extension MailSession {
         else {
             throw Failure.notFound("This message")
         }
-        let headers = MIMEHeader.parseBlock(fetched.bytes(of: .header) ?? [])
-        let replyTo = MailText.addresses(fetched.envelope?.replyTo ?? [])
-        guard parts.isKnown else {
-            return try await openUnstructured(item, place, headers: headers, replyTo: replyTo, images)
-        }
         let rendering: Rendering
-        if let kept {
-            rendering = kept
-        } else {
+        if parts.isKnown {
             let bodies = known == nil ? try await bodies(of: parts, uid: uid).messages : [fetched]
             rendering = try await Self.rendering(of: parts, in: bodies, at: place, images)
-            cache.keep(parts, rendering, images.tag, of: uid, in: home)
+        } else {
+            rendering = try await unstructured(place, images)
         }
-        return OpenedMessage(
-            item, at: place, headers: headers, replyTo: replyTo, parts: parts, rendering: rendering)
+        let opened = OpenedMessage(
+            item, at: place, modSeq: fetched.modSeq, headers: MIMEHeader.parseBlock(fetched.bytes(of: .header) ?? []),
+            replyTo: MailText.addresses(fetched.envelope?.replyTo ?? []), parts: parts, rendering: rendering)
+        if parts.isKnown { cache.keep(opened, images.tag, parts, of: uid, in: home) }
+        return opened
     }
 
     /// The message inside a message; its flags and uid are those of the one around it.
@@ -75,26 +76,22 @@ extension MailSession {
         let header = MessageSection(part: leaf.section, text: .header)
         let fetched = try await bodies(of: parts, uid: place.uid, header: header)
         return OpenedMessage(
-            item, at: place, headers: MIMEHeader.parseBlock(fetched.header),
+            item, at: place, modSeq: outer.modSeq, headers: MIMEHeader.parseBlock(fetched.header),
             replyTo: MailText.addresses(envelope.replyTo), parts: parts,
             rendering: try await Self.rendering(of: parts, in: fetched.messages, at: place, images))
     }
 
-    /// A message nested more deeply than anything sane: what its beginning says.
-    private func openUnstructured(
-        _ item: MessageItem, _ place: OpenedMessage.Place, headers: [MIMEHeader], replyTo: [MIMEAddress],
-        _ images: MessageImages
-    ) async throws -> OpenedMessage {
+    /// Of a message nested more deeply than anything sane: what its beginning says.
+    private func unstructured(_ place: OpenedMessage.Place, _ images: MessageImages) async throws -> Rendering {
         let piece = FetchItem.body(.message, bytes: 0..<Self.maximumUnstructured)
         let fetched = try await connection.run(.uidFetch(SequenceSet(place.uid), [piece]))
         let bytes = fetched.messages.lazy.filter { $0.uid == place.uid }.compactMap { $0.bytes(of: .message) }.first
-        let rendering = try await offLoop {
+        return try await offLoop {
             var limits = MIMEMessage.Limits()
             limits.depth = 100
             let message = try? MIMEMessage.parse(bytes ?? [], limits: limits)
             return Rendering(plain: message?.plain, html: message?.html, at: place, images: images)
         }
-        return OpenedMessage(item, at: place, headers: headers, replyTo: replyTo, parts: .none, rendering: rendering)
     }
 
     /// What is computed on the event loop: bytes of text.
@@ -109,11 +106,17 @@ extension MailSession {
     }
 
     /// Everything of the message but its body; with its texts where it is known which those are.
-    private func outline(
-        of uid: UInt32, parts: MessageParts?, withTexts: Bool, markSeen: Bool
-    ) async throws -> FetchedMessage {
+    private func outline(of uid: UInt32, parts: MessageParts?, markSeen: Bool) async throws -> FetchedMessage {
         var items = MessageItem.fetchItems + [.modSeq, .body(.header, bytes: 0..<Self.maximumHeader)]
-        if let parts { items = items.filter { $0 != .bodyStructure } + (withTexts ? Self.items(of: parts) : []) }
+        if let parts { items = items.filter { $0 != .bodyStructure } + Self.items(of: parts) }
+        return try await fetch(items, of: uid, markSeen: markSeen) { $0.envelope != nil }
+    }
+
+    /// - Parameter isWhole: Whether a response is the one asked for, and not news of the message.
+    /// - Throws: `Failure` `notFound`.
+    private func fetch(
+        _ items: [FetchItem], of uid: UInt32, markSeen: Bool, _ isWhole: (FetchedMessage) -> Bool
+    ) async throws -> FetchedMessage {
         let fetch = IMAPCommand.uidFetch(SequenceSet(uid), items)
         let found = try await found {
             let messages: [FetchedMessage]
@@ -124,7 +127,7 @@ extension MailSession {
             } else {
                 messages = try await connection.pipeline(fetch, .noop).0.messages
             }
-            return messages.last { $0.uid == uid && $0.envelope != nil }
+            return messages.last { $0.uid == uid && isWhole($0) }
         }
         guard let found else { throw Failure.notFound("This message") }
         return found

@@ -19,11 +19,19 @@ extension MailSession {
     /// held when last heard of.
     ///
     /// One round trip: a page that was shown before is brought up to date, another fetched. When the server tells behind
-    /// its answer that the folder has changed, the window is looked at once more.
+    /// its answer that the folder has changed, the window is looked at once more. Where nothing was done since a window
+    /// was shown, the server is only asked for news.
     func window(of selection: Selection, _ request: ListRequest) async throws -> MessagePage {
         let folder = FolderCache.Folder(
             account: account, name: selection.folder, uidValidity: selection.uidValidity)
         let key = PageKey(request)
+        if let shown = cache.page(key, of: folder), let modSeq = shown.modSeq, isCalm(at: modSeq) {
+            try await connection.run(.noop)
+            if !hearNews() {
+                noteCalm(at: modSeq)
+                return shown
+            }
+        }
         var last: MessagePage?
         for _ in 0..<4 {
             let exists = self.selection?.exists ?? selection.exists
@@ -39,7 +47,10 @@ extension MailSession {
                 if page.modSeq != nil, page.modSeq != shown?.modSeq || page.total != shown?.total {
                     cache.keep(page, as: key, of: folder)
                 }
-                if !hasChanged { return page }
+                if !hasChanged {
+                    noteCalm(at: page.modSeq)
+                    return page
+                }
                 last = page
             } else if let shown {
                 cache.drop(shown, key, of: folder)

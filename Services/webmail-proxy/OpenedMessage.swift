@@ -2,7 +2,9 @@ import IMAP
 import MIME
 import MailModel
 
-/// A message opened for reading: what a list shows of it, its text made safe, and what is attached.
+/// A message opened for reading, already written as JSON but for what may change: its mod-sequence and its flags.
+///
+/// What a list shows of it, its text made safe, and what is attached.
 struct OpenedMessage: Sendable {
     /// Which message it is.
     struct Place: Sendable {
@@ -12,79 +14,88 @@ struct OpenedMessage: Sendable {
         let uid: UInt32
         /// The part of the message that this one was attached to.
         let part: String?
-        let modSeq: UInt64?
     }
 
-    var item: MessageItem
-    let place: Place
-    let headers: [MIMEHeader]
-    let replyTo: [MIMEAddress]
-    private let attachments: [MessageParts.Attachment]
-    /// There are more attachments than are listed.
-    private let isCapped: Bool
-    /// The text is longer than what is shown.
-    private let isTruncated: Bool
-    private let rendering: Rendering
+    /// Nil where the server keeps none (RFC 7162 §3.1.2).
+    var modSeq: UInt64?
+    var flags: [MessageFlag]
+    /// The members of the object: before the mod-sequence, from there to the flags, and behind them.
+    private let members: [UInt8]
+    private let modSeqAt: Int
+    private let flagsAt: Int
+    /// Its entity tag but for the mod-sequence.
+    private let tag: (head: String, tail: String)
 
     /// Changes with the flags, and with the links to images as they expire; all else of a message never changes
     /// (RFC 9051 §2.3.1.1).
-    var entityTag: String? {
-        let part = place.part.map { "p" + $0 } ?? ""
-        return place.modSeq.map { "\"\(place.uidValidity)-\(place.uid)\(part)-\($0)\(rendering.tag)\"" }
-    }
+    var entityTag: String? { modSeq.map { "\"\(tag.head)-\($0)\(tag.tail)\"" } }
+
+    /// What it takes in memory, about: bytes.
+    var footprint: Int { 512 + members.count }
 
     /// - Parameter parts: `none` for a message whose parts are not known.
     init(
-        _ item: MessageItem, at place: Place, headers: [MIMEHeader], replyTo: [MIMEAddress], parts: MessageParts,
-        rendering: Rendering
+        _ item: MessageItem, at place: Place, modSeq: UInt64?, headers: [MIMEHeader], replyTo: [MIMEAddress],
+        parts: MessageParts, rendering: Rendering
     ) {
-        var parts = parts
+        var (item, parts) = (item, parts)
         parts.markInline(rendering.inlineImages)
-        self.item = item
-        self.place = place
-        self.headers = headers
-        self.replyTo = replyTo
-        self.rendering = rendering
-        attachments = parts.attachments
-        isCapped = parts.isCapped || !parts.isKnown
-        isTruncated = parts.isTruncated || !parts.isKnown
-        if self.item.preview.isEmpty { self.item.preview = rendering.preview }
-    }
-
-    private func values(_ name: String) -> [String] { headers.filter { $0.isNamed(name) }.map(\.value) }
-
-    /// Message ids of a header, each with its angle brackets.
-    private func messageIDs(_ name: String) -> [String] {
-        values(name).flatMap { MIMEHeader.messageIDs(Array($0.utf8)) }.map { "<\($0)>" }
-    }
-
-    func json() -> [UInt8] {
+        if item.preview.isEmpty { item.preview = rendering.preview }
+        self.modSeq = modSeq
+        flags = item.flags
+        tag = ("\(place.uidValidity)-\(place.uid)" + (place.part.map { "p" + $0 } ?? ""), rendering.tag)
         let (html, plain) = (rendering.html, rendering.plain)
         var json = JSONWriter(capacity: html.utf8.count + (plain?.utf8.count ?? 0) + 16_384)
-        json.object { json in
+        json.members { json in
             json.field("folder", place.folder)
             json.field("uid_validity", place.uidValidity)
-            json.field("modseq", place.modSeq)
+        }
+        modSeqAt = json.bytes.count
+        json.members { json in
             json.field("part", place.part)
-            item.writeFields(to: &json)
+            item.writeHead(to: &json)
+        }
+        flagsAt = json.bytes.count
+        json.members { json in
+            item.writeTail(to: &json)
             json.field("html", html)
             json.field("plain", plain)
             json.field("remote_images_blocked", rendering.remoteImagesBlocked)
             json.field("reply_to", replyTo)
-            json.field("in_reply_to", messageIDs("In-Reply-To").first)
-            json.field("references", messageIDs("References"))
-            writeHeaders(to: &json)
-            json.key("attachments")
-            json.array(attachments) { $1.write(to: &$0) }
-            json.field("attachments_truncated", isCapped)
-            json.field("truncated", isTruncated)
-            AuthenticationResults(values("Authentication-Results")).write(to: &json)
-            ListUnsubscribe(values("List-Unsubscribe"), post: values("List-Unsubscribe-Post")).write(to: &json)
+            Self.write(headers, to: &json)
+            Self.write(parts, to: &json)
+        }
+        members = json.bytes
+    }
+
+    func json() -> [UInt8] {
+        var json = JSONWriter(capacity: members.count + 512)
+        json.object { json in
+            json.members(members[..<modSeqAt])
+            json.field("modseq", modSeq)
+            json.members(members[modSeqAt..<flagsAt])
+            MessageItem.write(flags, to: &json)
+            json.members(members[flagsAt...])
         }
         return json.bytes
     }
 
-    private func writeHeaders(to json: inout JSONWriter) {
+    private static func write(_ parts: MessageParts, to json: inout JSONWriter) {
+        json.key("attachments")
+        json.array(parts.attachments) { $1.write(to: &$0) }
+        json.field("attachments_truncated", parts.isCapped || !parts.isKnown)
+        // The text is longer than what is shown.
+        json.field("truncated", parts.isTruncated || !parts.isKnown)
+    }
+
+    private static func write(_ headers: [MIMEHeader], to json: inout JSONWriter) {
+        func values(_ name: String) -> [String] { headers.filter { $0.isNamed(name) }.map(\.value) }
+        /// Message ids, each with its angle brackets.
+        func messageIDs(_ name: String) -> [String] {
+            values(name).flatMap { MIMEHeader.messageIDs(Array($0.utf8)) }.map { "<\($0)>" }
+        }
+        json.field("in_reply_to", messageIDs("In-Reply-To").first)
+        json.field("references", messageIDs("References"))
         json.key("headers")
         json.array(headers) { json, header in
             json.object { json in
@@ -92,6 +103,8 @@ struct OpenedMessage: Sendable {
                 json.field("value", header.value)
             }
         }
+        AuthenticationResults(values("Authentication-Results")).write(to: &json)
+        ListUnsubscribe(values("List-Unsubscribe"), post: values("List-Unsubscribe-Post")).write(to: &json)
     }
 }
 

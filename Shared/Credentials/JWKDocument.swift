@@ -1,6 +1,5 @@
 import Crypto
 import FoundationEssentials
-import JWTKit
 
 /// Reading of JWK sets and JWT headers.
 enum JWKDocument {
@@ -35,39 +34,25 @@ enum JWKDocument {
     private struct Document: Decodable { let keys: [Key] }
 
     /// The ES256 signature keys of a set by their ids, at most 32 of them.
-    static func verifiers(of json: [UInt8]) async throws -> [String: JWTKeyCollection] {
+    static func verifiers(of json: [UInt8]) throws -> [String: P256.Signing.PublicKey] {
         let document = try JSONDecoder().decode(Document.self, from: Data(json))
-        var verifiers: [String: JWTKeyCollection] = [:]
+        var verifiers: [String: P256.Signing.PublicKey] = [:]
         for key in document.keys.prefix(32) {
             guard key.kty == "EC", key.crv == "P-256", key.alg ?? "ES256" == "ES256", key.use ?? "sig" == "sig",
-                let kid = key.kid, let x = key.x, let y = key.y,
-                let publicKey = try? ES256PublicKey(parameters: (x: x, y: y))
+                let kid = key.kid, let x = key.x.flatMap({ Base64URL.decode($0.utf8) }), x.count == 32,
+                let y = key.y.flatMap({ Base64URL.decode($0.utf8) }),
+                let publicKey = try? P256.Signing.PublicKey(rawRepresentation: x + y)
             else { continue }
-            // A collection of one: JWTKit would else take its default key for an id it does not know.
-            verifiers[kid] = await JWTKeyCollection().add(ecdsa: publicKey, kid: JWKIdentifier(string: kid))
+            verifiers[kid] = publicKey
         }
         guard !verifiers.isEmpty else { throw Unusable() }
         return verifiers
     }
 
     /// The first segment of a compact JWT; nil also when a member stands in it twice (RFC 7515 §4).
-    static func header(of segment: some StringProtocol) -> Header? {
-        guard let json = decoded(segment), MemberNames.areUnique(json) else { return nil }
-        return try? JSONDecoder().decode(Header.self, from: json)
-    }
-
-    /// The JSON of a segment of a compact JWT.
-    static func decoded(_ segment: some StringProtocol) -> Data? {
-        var base64 = Array(segment.utf8)
-        for index in base64.indices {
-            switch base64[index] {
-            case UInt8(ascii: "-"): base64[index] = UInt8(ascii: "+")
-            case UInt8(ascii: "_"): base64[index] = UInt8(ascii: "/")
-            default: break
-            }
-        }
-        while base64.count % 4 != 0 { base64.append(UInt8(ascii: "=")) }
-        return Data(base64Encoded: Data(base64))
+    static func header(of segment: Substring) -> Header? {
+        guard let json = Base64URL.decode(segment.utf8), MemberNames.areUnique(json) else { return nil }
+        return try? JSONDecoder().decode(Header.self, from: Data(json))
     }
 }
 
@@ -75,9 +60,7 @@ enum JWKDocument {
 /// takes the last see two different tokens (RFC 7519 §4).
 enum MemberNames {
     /// - Parameter json: One object. A name with an escape counts as a repetition: no token of ours has one.
-    static func areUnique(_ json: Data) -> Bool { areUnique(Array(json)) }
-
-    private static func areUnique(_ json: [UInt8]) -> Bool {
+    static func areUnique(_ json: [UInt8]) -> Bool {
         var names: Set<ArraySlice<UInt8>> = []
         var depth = 0
         var isName = false

@@ -43,4 +43,30 @@ enum Base64URL {
         if bits > 0 { output.append(alphabet[Int(accumulator << (6 - bits)) & 63]) }
         return String(decoding: output, as: UTF8.self)
     }
+
+    /// - Returns: nil for what `encode` would not have written: padding, other letters, spare bits that are not zero.
+    static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+        guard text.count % 4 != 1 else { return nil }
+        var output: [UInt8] = []
+        output.reserveCapacity(text.count * 3 / 4)
+        var accumulator: UInt32 = 0
+        var bits: UInt32 = 0
+        for letter in text {
+            let value = values[Int(letter)]
+            guard value < 64 else { return nil }
+            accumulator = accumulator << 6 | UInt32(value)
+            bits += 6
+            guard bits >= 8 else { continue }
+            bits -= 8
+            output.append(UInt8(truncatingIfNeeded: accumulator >> bits))
+        }
+        return accumulator & (1 << bits - 1) == 0 ? output : nil
+    }
+
+    /// Of each letter; 255 for what is none.
+    private static let values: [UInt8] = {
+        var values = [UInt8](repeating: .max, count: 256)
+        for (value, letter) in alphabet.enumerated() { values[Int(letter)] = UInt8(value) }
+        return values
+    }()
 }

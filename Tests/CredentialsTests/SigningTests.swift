@@ -56,7 +56,7 @@ import Testing
         let keys = try await newKeys()
         let claims = access()
         let token = try await keys.sign(claims)
-        let remote = try await KeySet(jwks: keys.jwks(), issuer: Self.issuer)
+        let remote = try KeySet(jwks: keys.jwks(), issuer: Self.issuer)
         #expect(try await remote.verify(token, as: .access) == claims)
         #expect(try await keys.keySet.verify(token, as: .access).person?.customerID == 7)
         #expect(try !keys.jwks().contains("="))
@@ -66,7 +66,7 @@ import Testing
     @Test func whatDoesNotCountIsRefused() async throws {
         let keys = try await newKeys()
         let strange = try await newKeys()
-        let set = try await KeySet(jwks: keys.jwks(), issuer: Self.issuer)
+        let set = try KeySet(jwks: keys.jwks(), issuer: Self.issuer)
         let now = Timestamp.now()
 
         #expect(try await isRefused(set, keys.sign(access()), as: .mailAccess))
@@ -96,7 +96,7 @@ import Testing
         let order = NIOLockedValueBox(pems)
         let keys = SigningKeys(issuer: Self.issuer) { order.withLockedValue { $0 } }
         #expect(await keys.keySet.refresh())
-        let remote = try await KeySet(jwks: keys.jwks(), issuer: Self.issuer)
+        let remote = try KeySet(jwks: keys.jwks(), issuer: Self.issuer)
         let old = try keys.kid()
         order.withLockedValue { $0.reverse() }
         #expect(await keys.keySet.refresh())
