@@ -9,9 +9,10 @@ struct SignatureRoutes: Sendable {
     let access: MailboxAccess
     let signatures: SignatureStore
 
-    func add(to routes: some RouterMethods<CallerContext>) {
+    /// - Parameter once: The same routes, which honour `Idempotency-Key`.
+    func add(to routes: some RouterMethods<CallerContext>, once: some RouterMethods<CallerContext>) {
         routes.get("signatures", use: list)
-        routes.post("signatures", use: create)
+        once.post("signatures", use: create)
         routes.get("signatures/match", use: match)
         routes.get("signatures/{id}", use: find)
         routes.put("signatures/{id}", use: replace)

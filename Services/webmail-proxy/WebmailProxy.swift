@@ -41,7 +41,7 @@ import Storage
             contacts: contacts, sessions: sessions, interval: settings.contactInterval, logger: logger)
 
         addRoutes(
-            to: service.router, platform.authenticator, deadline: settings.mailDeadline,
+            to: service.router, platform, deadline: settings.mailDeadline,
             folders: FolderRoutes(access: access, sessions: sessions),
             messages: MessageRoutes(access: access, sessions: sessions, links: links), content: content,
             images: ImageRoutes(
@@ -63,7 +63,7 @@ import Storage
                 access: access, store: database.uploads, maximumSize: settings.maximumAttachments))
 
         addRoutes(
-            to: service.router, platform.authenticator,
+            to: service.router, platform,
             signatures: SignatureRoutes(access: access, signatures: database.signatures),
             contacts: ContactRoutes(
                 access: access, contacts: contacts,
@@ -82,20 +82,21 @@ import Storage
 
     /// Every route over IMAP and SMTP.
     private static func addRoutes(
-        to router: ServiceRouter, _ authenticator: Authenticator, deadline: Duration, folders: FolderRoutes,
+        to router: ServiceRouter, _ platform: Platform, deadline: Duration, folders: FolderRoutes,
         messages: MessageRoutes, content: ContentRoutes, images: ImageRoutes
     ) {
-        let webmail = router.with(deadline: deadline, quick: true).authenticated(authenticator)
+        let webmail = router.with(deadline: deadline, quick: true).authenticated(platform.authenticator)
             .group("/api/v1/mail/webmail")
+        let once = webmail.once(platform.idempotency)
         webmail.get("folders", use: folders.list)
-        webmail.post("folders", use: folders.create)
+        once.post("folders", use: folders.create)
         webmail.patch("folders/{folder}", use: folders.update)
         webmail.delete("folders/{folder}", use: folders.delete)
         webmail.get("changes/{folder}", use: messages.changes)
         webmail.get("messages/{folder}", use: messages.list)
         webmail.get("messages/{folder}/{uid}", use: messages.read)
         webmail.delete("messages/{folder}/{uid}", use: messages.delete)
-        webmail.post("messages/{folder}/batch", use: messages.batch)
+        once.post("messages/{folder}/batch", use: messages.batch)
         webmail.post("messages/{folder}/{uid}/move", use: messages.move)
         webmail.post("messages/{folder}/{uid}/flags", use: messages.flags)
         webmail.get("messages/{folder}/{uid}/raw", use: content.raw)
@@ -127,11 +128,12 @@ import Storage
 
     /// Every route over the database.
     private static func addRoutes(
-        to router: ServiceRouter, _ authenticator: Authenticator, signatures: SignatureRoutes, contacts: ContactRoutes
+        to router: ServiceRouter, _ platform: Platform, signatures: SignatureRoutes, contacts: ContactRoutes
     ) {
-        let mail = router.authenticated(authenticator).group("/api/v1/mail")
-        signatures.add(to: mail)
-        contacts.add(to: mail)
-        contacts.addBulk(to: router.with(deadline: .seconds(120)).authenticated(authenticator).group("/api/v1/mail"))
+        let mail = router.authenticated(platform.authenticator).group("/api/v1/mail")
+        let bulk = router.with(deadline: .seconds(120)).authenticated(platform.authenticator).group("/api/v1/mail")
+        signatures.add(to: mail, once: mail.once(platform.idempotency))
+        contacts.add(to: mail, once: mail.once(platform.idempotency))
+        contacts.addBulk(to: bulk, once: bulk.once(platform.idempotency, upTo: ContactRoutes.maximumFile))
     }
 }

@@ -13,8 +13,8 @@ import Testing
         tenant = try await platform.newTenant()
     }
 
-    private func post(_ path: String, _ body: JSON, key: String) async throws -> Reply {
-        try await platform.hoster.send(.POST, path, body, headers: [("Idempotency-Key", key)])
+    private func post(_ path: String, _ body: JSON, key: String, of mailbox: Mailbox? = nil) async throws -> Reply {
+        try await (mailbox?.client ?? platform.hoster).send(.POST, path, body, headers: [("Idempotency-Key", key)])
     }
 
     @Test func theSameCallIsAnsweredTheSame() async throws {
@@ -41,16 +41,31 @@ import Testing
                 ["domain": .string(unique("once") + ".test"), "customer_id": .int(tenant.customerID)]
             ),
         ]
-        for (path, body) in calls {
-            let key = unique("key")
-            let first = try await post(path, body, key: key)
-            let second = try await post(path, body, key: key)
-            #expect(first.status == 201, "\(path): \(first.text)")
-            #expect(second.status == first.status && second.body == first.body, "\(path): \(second.text)")
-            #expect(first.headers["idempotency-replayed"] == nil && second.headers["idempotency-replayed"] == "true")
-            let other = try await post(path, body.with("x", 1), key: key)
-            #expect(other.status == 422 && other.code == "idempotency_key_reused", "\(path): \(other.text)")
-        }
+        for (path, body) in calls { try await isAnsweredTheSame(path, body) }
+    }
+
+    @Test func theSameCallOfAMailboxIsAnsweredTheSame() async throws {
+        let alice = try await tenant.newMailbox("alice")
+        let mail = plainMail(from: "friend@elsewhere.example", to: alice.email, subject: "One")
+        #expect(try await alice.imap(.password(alice.password), ["append", "INBOX", .string(mail)])[1] == "OK")
+        let webmail = "/api/v1/mail/webmail"
+        try await isAnsweredTheSame("\(webmail)/folders", ["path": "Projects"], of: alice)
+        try await isAnsweredTheSame("/api/v1/mail/signatures", ["name": "Mine", "html": "<p>A</p>"], of: alice)
+        try await isAnsweredTheSame("/api/v1/mail/contacts", ["name": "Bob", "emails": ["bob@example.org"]], of: alice)
+        try await isAnsweredTheSame(
+            "\(webmail)/messages/INBOX/batch", ["uids": [1], "action": "copy", "target": "Projects"], of: alice)
+        #expect(try await alice.messages("Projects")["total"] == 1)
+    }
+
+    private func isAnsweredTheSame(_ path: String, _ body: JSON, of mailbox: Mailbox? = nil) async throws {
+        let key = unique("key")
+        let first = try await post(path, body, key: key, of: mailbox)
+        let second = try await post(path, body, key: key, of: mailbox)
+        #expect([200, 201].contains(first.status), "\(path): \(first.text)")
+        #expect(second.status == first.status && second.body == first.body, "\(path): \(second.text)")
+        #expect(first.headers["idempotency-replayed"] == nil && second.headers["idempotency-replayed"] == "true")
+        let other = try await post(path, body.with("x", 1), key: key, of: mailbox)
+        #expect(other.status == 422 && other.code == "idempotency_key_reused", "\(path): \(other.text)")
     }
 
     @Test func whatFailedMayBeTriedAgain() async throws {

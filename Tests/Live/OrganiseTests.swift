@@ -59,6 +59,37 @@ import Testing
         #expect(try await alice.client.post("\(inbox)/1/move", ["target": "INBOX"]).faultyFields == ["target"])
     }
 
+    /// What is kept between calls: a page as long as nothing was done, a message that was opened, the size of a folder.
+    @Test func nothingThatIsKeptIsStale() async throws {
+        func seen() async throws -> [Bool] {
+            let opened = try await alice.client.get("\(inbox)/1").json(200)["seen"] == true
+            let listed = try await alice.messages()["items"].items.last?["seen"] == true
+            return [opened, listed]
+        }
+        func size() async throws -> Int {
+            let folders = try await alice.client.get("/api/v1/mail/webmail/folders").json(200)["items"].items
+            return try #require(folders.first { $0["path"] == "INBOX" }?["size"].int)
+        }
+        #expect(try await size() == 0)
+        try await put(mail("Mail 1"))
+        let one = try await size()
+        #expect(one > 0)
+        for _ in 0..<3 {
+            for isSeen in [true, false] {
+                try await outside(["change", "INBOX", "STORE", "1", isSeen ? "+FLAGS" : "-FLAGS", "(\\Seen)"])
+                #expect(try await seen() == [isSeen, isSeen])
+                #expect(try await seen() == [isSeen, isSeen], "and where nothing was done since")
+            }
+        }
+        try await put(mail("Mail 2"))
+        #expect(try await size() == 2 * one)
+        #expect(try await alice.client.get("\(inbox)/1").status == 200)
+        try await outside(["change", "INBOX", "STORE", "1", "+FLAGS", "(\\Deleted)"])
+        #expect(try await alice.client.get("\(inbox)/1").status == 404)
+        #expect(try await alice.subjects() == ["Mail 2"])
+        #expect(try await size() == one)
+    }
+
     @Test func aBatchTellsOfEachMessage() async throws {
         for count in 1...6 { try await put(mail("Mail \(count)")) }
         let batch = "\(inbox)/batch"

@@ -13,14 +13,15 @@ struct ContactRoutes: Sendable {
     let harvest: ContactHarvest
 
     /// Bytes of a file of vCards.
-    private static let maximumFile = 20 << 20
+    static let maximumFile = 20 << 20
     private static let maximumCards = 20_000
     /// Entries of one transaction.
     private static let batch = 500
 
-    func add(to routes: some RouterMethods<CallerContext>) {
+    /// - Parameter once: The same routes, which honour `Idempotency-Key`.
+    func add(to routes: some RouterMethods<CallerContext>, once: some RouterMethods<CallerContext>) {
         routes.get("contacts", use: list)
-        routes.post("contacts", use: create)
+        once.post("contacts", use: create)
         routes.get("contacts/autocomplete", use: complete)
         routes.get("contacts/{id}", use: find)
         routes.put("contacts/{id}", use: replace)
@@ -28,9 +29,9 @@ struct ContactRoutes: Sendable {
     }
 
     /// Those that move many entries at once, and take longer.
-    func addBulk(to routes: some RouterMethods<CallerContext>) {
+    func addBulk(to routes: some RouterMethods<CallerContext>, once: some RouterMethods<CallerContext>) {
         routes.get("contacts/export", use: export)
-        routes.post("contacts/import", use: importCards)
+        once.post("contacts/import", use: importCards)
     }
 
     // MARK: The address book
