@@ -246,7 +246,8 @@ class State:
             "INTROSPECT_CREDENTIALS": self.secret("introspection-credentials"),
             "IMAP_HOST": LOOPBACK,
             **{f"{n}_PORT": self.ports[n] for n in ("IMAP", "IMAPS", "SMTP", "SMTPS", "SUBMISSION", "LMTP", "DNS")},
-            **{f"GATEWAY_{n}_PORT": self.ports[f"GATEWAY_{n}"] for n in ("IMAPS", "SMTP", "SMTPS", "SUBMISSION", "TLS")},
+            **{f"GATEWAY_{n}_PORT": self.ports[f"GATEWAY_{n}"]
+               for n in ("IMAPS", "SMTP", "SMTPS", "SUBMISSION", "TLS")},
             "REDIS_URL": self.secret("redis-url"),
             "MARIADB_SOCKET": self.mariadb_socket,
             "MARIADB_USER": "xynap",
