@@ -20,10 +20,11 @@ export STATE PORT_BASE BIN
 stack := deploy/local/stack
 swift_folders := Package.swift Shared Services Tests Bench
 python := deploy/local deploy/local/stack deploy/local/demo deploy/local/selftest scripts/check-imports scripts/check-docs \
-    Tests/Live/outside deploy/clients/xynap-token deploy/compose-flow deploy/sbom deploy/observability/check \
-    deploy/kubernetes/check
+    Tests/Live/outside deploy/clients/xynap-token deploy/compose_client.py deploy/compose-flow deploy/compose-outages \
+    deploy/sbom deploy/observability/check deploy/kubernetes/check
 shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests scripts/fuzz .ci/run deploy/engine deploy/images \
-    deploy/compose-init deploy/compose-check deploy/backup deploy/restore deploy/rolling-restart deploy/dockerfiles/collect-root $(filter-out %/render,$(wildcard deploy/dockerfiles/entry/*))
+    deploy/compose-init deploy/compose-check deploy/backup deploy/restore deploy/rolling-restart \
+    deploy/dockerfiles/collect-root $(filter-out %/render,$(wildcard deploy/dockerfiles/entry/*))
 
 up: install build
 	@$(stack) up
