@@ -4,10 +4,11 @@
 # make test          all tests on a stack of their own (FILTER=IMAPTests: one target)
 # make fuzz          libFuzzer over the parsers (FUZZ_SECONDS=60 each, TARGETS="imap html")
 # make bench         what it costs (ROWS=webmail: one part)
+# make containers           images, the compose stack, the main flow and rolling restarts through Traefik; needs root
 # make lint|fmt|build|clean
 SHELL := /bin/bash
 .DEFAULT_GOAL := up
-.PHONY: up down status logs selftest install build test lint fmt bench fuzz clean
+.PHONY: up down status logs selftest install build test lint fmt bench fuzz containers clean
 
 STATE ?= .local/dev
 BIN ?= .build/release
@@ -19,8 +20,11 @@ export STATE PORT_BASE BIN
 stack := deploy/local/stack
 swift_folders := Package.swift Shared Services Tests Bench
 python := deploy/local deploy/local/stack deploy/local/demo deploy/local/selftest scripts/check-imports scripts/check-docs \
-    Tests/Live/outside deploy/clients/xynap-token
-shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests scripts/fuzz .ci/run
+    Tests/Live/outside deploy/clients/xynap-token deploy/compose_client.py deploy/compose-flow deploy/compose-outages \
+    deploy/sbom deploy/observability/check deploy/kubernetes/check
+shell := deploy/local/install.sh deploy/local/with-stack scripts/run-tests scripts/fuzz .ci/run deploy/engine deploy/images \
+    deploy/compose-init deploy/compose-check deploy/backup deploy/restore deploy/rolling-restart \
+    deploy/dockerfiles/collect-root $(filter-out %/render,$(wildcard deploy/dockerfiles/entry/*))
 
 up: install build
 	@$(stack) up
@@ -49,6 +53,9 @@ test: install
 
 bench: build
 	@STATE=.local/bench PORT_BASE=23000 BIN=.build/release deploy/local/with-stack .build/release/Bench $(ROWS)
+
+containers: build
+	@deploy/compose-check
 
 fuzz: install
 	@scripts/fuzz $(TARGETS)

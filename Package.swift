@@ -169,8 +169,8 @@ let package = Package(
         tests(
             "HTTPServiceTests",
             [
-                "HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpTypes, nioCore,
-                nioEmbedded, nioHTTP1, nioLocks, coreMetrics, logging,
+                "HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpClient, httpTypes,
+                nioCore, nioEmbedded, nioHTTP1, nioLocks, coreMetrics, lifecycle, logging,
             ]),
         tests(
             "WebSocketsTests",

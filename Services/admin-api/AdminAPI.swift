@@ -14,7 +14,7 @@ import Storage
 
     static func assemble(_ service: ServiceAssembly, settings: AdminSettings) async throws {
         let verifier = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: service.logger)
-        let platform = try Platform(service, settings: settings.platform, keys: verifier)
+        let platform = Platform(service, settings: settings.platform, keys: verifier)
         let hosting = Hosting(settings, database: platform.database, logger: service.logger)
         let passwords = PasswordHash(threads: settings.hashingThreads)
         let policy = SendingPolicy(

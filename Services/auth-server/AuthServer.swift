@@ -23,7 +23,7 @@ import Storage
         let ring = KeyRing(
             database: database, box: box, settings: settings, logger: service.logger)
         let keys = SigningKeys(issuer: settings.platform.issuer) { try await ring.load() }
-        let platform = try Platform(
+        let platform = Platform(
             service, settings: settings.platform, database: database, keys: keys.keySet, box: box
         ) { ender.end($0) }
         let passwords = PasswordHash(threads: settings.hashingThreads)

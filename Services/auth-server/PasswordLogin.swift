@@ -12,6 +12,14 @@ struct PasswordLogin: Sendable {
     let secondFactor: SecondFactor
     let throttle: LoginThrottle
 
+    init(platform: Platform, passwords: PasswordHash, secondFactor: SecondFactor, throttle: LoginThrottle) {
+        self.platform = platform
+        self.passwords = passwords
+        self.secondFactor = secondFactor
+        self.throttle = throttle
+        Counter.declare("logins_total", by: "outcome", ["success", "wrong", "suspended", "totp", "throttled"])
+    }
+
     /// What somebody shows, and where it comes from.
     struct Attempt: Sendable {
         let email: String

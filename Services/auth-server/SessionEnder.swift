@@ -1,3 +1,4 @@
+import HTTPService
 import Logging
 import MailModel
 import Metrics
@@ -38,6 +39,7 @@ final class SessionEnder: Service {
         self.doveadm = doveadm
         self.logger = logger
         state = NIOLockedValueBox(State())
+        Counter.declare("revocations_total", by: "kind", ["jti", "family", "user", "account"])
         (wake, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 

@@ -19,13 +19,13 @@ import WebSockets
         let subscribers = Subscribers(capacity: settings.subscribers)
         let (revoked, revoke) = AsyncStream<Watchlist.Revoked>.makeStream(bufferingPolicy: .bufferingNewest(10_000))
         let keys = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: logger)
-        let platform = try Platform(service, settings: settings.platform, keys: keys) { revocations in
+        let platform = Platform(service, settings: settings.platform, keys: keys) { revocations in
             subscribers.revoke(revocations)
             for revocation in revocations {
                 for account in revocation.mailboxes { revoke.yield((account.lowercased(), revocation.notBefore)) }
             }
         }
-        let redis = RedisClient(try Redis.Configuration(url: settings.platform.redisURL), logger: logger)
+        let redis = RedisClient(settings.platform.redis, logger: logger)
         let feed = EventFeed(bus: platform.bus, subscribers: subscribers)
         let accounts = platform.database.accounts
         let store = platform.database.webhooks

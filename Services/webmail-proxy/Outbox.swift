@@ -1,3 +1,4 @@
+import HTTPService
 import Logging
 import MailModel
 import Metrics
@@ -67,6 +68,7 @@ final class Outbox: Sendable, Service {
         self.submission = submission
         self.filing = filing
         self.logger = logger
+        Counter.declare("outbox_attempts_total", by: "outcome", ["accepted", "postponed", "doubtful", "failed"])
         (jobs, feed) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingOldest(1024))
     }
 

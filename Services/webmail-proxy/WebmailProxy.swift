@@ -23,7 +23,7 @@ import Storage
             configuration: settings.submission, tokens: tokens, sessions: submissionSessions, logger: logger)
 
         let keys = KeySet(url: settings.jwksURL, issuer: settings.platform.issuer, logger: logger)
-        let platform = try Platform(service, settings: settings.platform, keys: keys) { revocations in
+        let platform = Platform(service, settings: settings.platform, keys: keys) { revocations in
             submissionSessions.close(revocations)
             await sessions.close(revocations)
         }

@@ -22,14 +22,17 @@ public enum KeyFileError: Error, Equatable, CustomStringConvertible {
 public enum KeyFile {
     /// The file's text; the file is made with `content` where there is none yet.
     ///
-    /// - Parameter mode: Its permissions: owner-only, or 0640 for one that a group may read. A file that is open to more
-    ///   is not used.
+    /// - Parameters:
+    ///   - mode: Its permissions when it is made: owner-only, or 0640 for one that a group may read.
+    ///   - allowed: The most that it may be open to; by default as it is made. A file that is open to more is not used.
     /// - Throws: `KeyFileError`, and what `content` throws.
-    public static func readOrCreate(path: String, mode: mode_t = 0o600, content: () throws -> String) throws -> String {
-        if let existing = try read(path, mode: mode) { return existing }
+    public static func readOrCreate(
+        path: String, mode: mode_t = 0o600, allowed: mode_t? = nil, content: () throws -> String
+    ) throws -> String {
+        if let existing = try read(path, mode: allowed ?? mode) { return existing }
         try create(path, try content(), mode: mode)
         // Whoever linked first won: what stands there now is the key.
-        guard let made = try read(path, mode: mode) else { throw failure(path, ENOENT) }
+        guard let made = try read(path, mode: allowed ?? mode) else { throw failure(path, ENOENT) }
         return made
     }
 

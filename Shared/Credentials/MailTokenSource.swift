@@ -62,6 +62,7 @@ public actor MailTokenSource {
         request.method = .POST
         request.headers.add(name: "content-type", value: "application/json")
         request.headers.add(name: "x-service-token", value: serviceToken)
+        for (name, value) in RequestTrace.current?.headers ?? [] { request.headers.add(name: name, value: value) }
         request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(["email": email])))
         let started = ContinuousClock.now
         let response: HTTPClientResponse

@@ -16,7 +16,8 @@ public struct SecretBox: Sendable {
     /// - Parameter file: The path of a file with 32 random bytes in base64; its folder must exist.
     /// - Throws: `KeyFileError` when it cannot be read or made, is no such key, or is readable by others.
     public init(file: String) throws {
-        let text = try KeyFile.readOrCreate(path: file) {
+        // A group may read it: a Kubernetes secret is the group's of the pod (fsGroup).
+        let text = try KeyFile.readOrCreate(path: file, allowed: 0o640) {
             SymmetricKey(size: .bits256).withUnsafeBytes { Data($0).base64EncodedString() } + "\n"
         }
         guard let key = Data(base64Encoded: text.filter { !$0.isWhitespace }), key.count == 32 else {

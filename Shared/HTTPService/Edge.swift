@@ -15,6 +15,7 @@ struct Edge: RouterMiddleware {
     let metrics: Prometheus?
     let table: RouteTable
     let logRequests: Bool
+    let shutdown: ShutdownDelay?
 
     func routeMetrics(method: String, path: String) -> RouteMetrics? {
         metrics.map { RouteMetrics($0, method: method, route: path) }
@@ -42,14 +43,13 @@ struct Edge: RouterMiddleware {
 
     func opened(_ context: ServiceContext, _ request: Request) -> ServiceContext {
         var context = context
-        let made = context.id
-        if let given = request.headers[.xRequestID], RequestIdentifier.isSane(given) {
-            context.requestID = given
-        } else {
-            context.requestID = made
-        }
+        let given = request.headers[.xRequestID].flatMap { RequestIdentifier.isSane($0) ? $0 : nil }
+        context.trace = RequestTrace(
+            requestID: given ?? context.id, traceParent: request.headers[.traceParent],
+            traceState: request.headers[.traceState])
         context.logger[metadataKey: "hb.request.id"] = nil
         context.logger[metadataKey: "request_id"] = .string(context.requestID)
+        if let traceID = context.trace.traceID { context.logger[metadataKey: "trace_id"] = .string(traceID) }
         context.forwarding = Forwarding(trusted: trustedProxies, forwardedFor: request.headers[.xForwardedFor])
         return context
     }
@@ -70,6 +70,10 @@ struct Edge: RouterMiddleware {
         EntityTags.apply(request, to: &response)
         response.headers.append(HTTPField(name: .xRequestID, value: context.requestID))
         SecurityHeaders.add(to: &response.headers)
+        // The next request of this client belongs to another replica.
+        if shutdown?.isEnding == true, response.status != .switchingProtocols {
+            response.headers[.connection] = "close"
+        }
         let elapsed = started.duration(to: .now)
         metrics?.record(status: response.status.code, elapsed)
         let isFine = response.status.code < 500
@@ -98,7 +102,7 @@ struct EdgeResponder: HTTPResponder {
         let context = edge.opened(context, request)
         let response: Response
         do {
-            response = try await answer(request, context)
+            response = try await RequestTrace.$current.withValue(context.trace) { try await answer(request, context) }
         } catch let error as HTTPParserError {
             // The connection is beyond use; Hummingbird answers 400 and closes it.
             throw error

@@ -9,18 +9,27 @@ struct OperationsRoutes {
     let openAPI: String
     let readiness: Readiness
     let metrics: Prometheus
+    let shutdown: ShutdownDelay
 
     func add(to router: ServiceRouter) {
         let quiet = router.unlogged()
-        quiet.get("/healthz") { _, _ in try Response.json(["status": "ok"]) }
+        // Asked by load balancers: 503 once the service was asked to end.
+        quiet.get("/healthz") { [shutdown] _, _ in
+            try shutdown.isEnding
+                ? Response.json(["status": "stopping"], status: .serviceUnavailable, headers: [.retryAfter: "1"])
+                : Response.json(["status": "ok"])
+        }
         quiet.get("/readyz") { [readiness] _, _ in
             let report = await readiness.report()
             let isDown = report.status == .down
             return try Response.json(
                 report, status: isDown ? .serviceUnavailable : .ok, headers: isDown ? [.retryAfter: "1"] : [:])
         }
-        quiet.get("/metrics") { [metrics] _, _ in
-            text(metrics.text(), "text/plain; version=0.0.4; charset=utf-8")
+        quiet.get("/metrics") { [metrics, readiness] _, _ in
+            for (name, state) in await readiness.report().checks {
+                metrics.series(.gauge, "dependency_up", [("dependency", name)]).set(state == .down ? 0.0 : 1.0)
+            }
+            return text(metrics.text(), "text/plain; version=0.0.4; charset=utf-8")
         }
         router.get("/version") { [name, version] _, _ in try Response.json(["name": name, "version": version]) }
         router.get("/openapi.yaml") { [openAPI] _, _ in text(openAPI, "application/yaml") }

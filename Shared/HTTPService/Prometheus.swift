@@ -16,7 +16,10 @@ public final class Prometheus: MetricsFactory, Sendable {
     private let families = NIOLockedValueBox<[String: Family]>([:])
     private let seriesLimit: Int
 
-    public init(seriesLimit: Int = 1000) { self.seriesLimit = seriesLimit }
+    public init(seriesLimit: Int = 1000) {
+        self.seriesLimit = seriesLimit
+        _ = ProcessMetrics.started
+    }
 
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         series(.counter, label, dimensions)

@@ -3,6 +3,8 @@ public import HTTPTypes
 extension HTTPField.Name {
     /// Names a request across services and logs.
     public static let xRequestID = HTTPField.Name("X-Request-ID")!
+    static let traceParent = HTTPField.Name("traceparent")!
+    static let traceState = HTTPField.Name("tracestate")!
     static let xForwardedFor = HTTPField.Name("X-Forwarded-For")!
     /// Where a service token is sent.
     public static let xServiceToken = HTTPField.Name("X-Service-Token")!

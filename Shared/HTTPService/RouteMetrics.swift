@@ -36,6 +36,9 @@ enum ProcessMetrics {
             let bytes = pages * Int(sysconf(Int32(_SC_PAGESIZE)))
             text += "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes \(bytes)\n"
         }
-        return text
+        return text + "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds \(started)\n"
     }
+
+    /// When the numbers were first asked for; `Prometheus` asks when it is made.
+    static let started = Date().timeIntervalSince1970
 }

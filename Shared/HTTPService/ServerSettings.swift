@@ -14,6 +14,8 @@ public struct ServerSettings: ServiceSettings {
     public let requestDeadline: Duration
     /// How long an idle connection is kept.
     public let idleTimeout: Duration
+    /// How long requests are still taken after SIGTERM, while `/healthz` says that the service is ending.
+    public let shutdownDelay: Duration
     /// How long requests in flight may take to finish after SIGTERM.
     public let drainTimeout: Duration
 
@@ -35,6 +37,9 @@ public struct ServerSettings: ServiceSettings {
         requestDeadline = read.duration(
             "request.deadline", default: .seconds(10), "How long a request may take before it is answered with 504")
         idleTimeout = read.duration("idle.timeout", default: .seconds(75), "How long an idle connection is kept")
+        shutdownDelay = read.duration(
+            "shutdown.delay", default: .zero, in: .zero ... .seconds(300),
+            "How long requests are still taken at shutdown, until load balancers have seen that /healthz is 503")
         drainTimeout = read.duration(
             "drain.timeout", default: .seconds(15), "How long requests in flight may take to finish at shutdown")
     }

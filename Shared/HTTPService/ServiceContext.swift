@@ -7,7 +7,9 @@ import NIOCore
 public struct ServiceContext: RequestContext {
     public var coreContext: CoreRequestContextStorage
     /// The caller's `X-Request-ID`, where that was sane, or one of ours; in the answer and in every log line.
-    public internal(set) var requestID = ""
+    public var requestID: String { trace.requestID }
+    /// The same, with what a tracing system knows the request by.
+    var trace = RequestTrace(requestID: "")
     /// Set by `Authenticator`, and read by `CallerContext` alone, where it is never nil.
     var caller: Caller?
     var forwarding = Forwarding()

@@ -155,13 +155,14 @@ extension ServiceProgram {
         _ server: ServerSettings, _ settings: Settings, _ metrics: Prometheus, _ logger: Logger
     ) async throws {
         let deadlines = Deadlines()
+        let shutdown = ShutdownDelay(server.shutdownDelay)
         let router = ServiceRouter(
             deadline: server.requestDeadline, trustedProxies: server.trustedProxies, deadlines: deadlines,
-            metrics: metrics, logRequests: server.logRequests)
+            metrics: metrics, logRequests: server.logRequests, shutdown: shutdown)
         let assembly = ServiceAssembly(router: router, readiness: Readiness(), server: server, logger: logger)
         OperationsRoutes(
             name: name, version: ProductVersion.current, openAPI: openAPI, readiness: assembly.readiness,
-            metrics: metrics
+            metrics: metrics, shutdown: shutdown
         ).add(to: router)
         try await assemble(assembly, settings: settings)
         assembly.run("working set") {
@@ -178,11 +179,12 @@ extension ServiceProgram {
                     "Listening",
                     metadata: ["host": "\(server.host)", "port": "\(channel.localAddress?.port ?? server.port)"])
             }, logger: logger)
-        // Services end in the reverse order: the server first, which lets its requests finish; then the rest.
+        // Services end in the reverse order: first the wait for load balancers, then the server, which lets its requests
+        // finish, then the rest.
         var configuration = ServiceGroupConfiguration(
-            services: [deadlines] + assembly.background + [application],
+            services: [deadlines] + assembly.background + [application, shutdown],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: serverLogger)
-        configuration.maximumGracefulShutdownDuration = server.drainTimeout
+        configuration.maximumGracefulShutdownDuration = server.shutdownDelay + server.drainTimeout
         configuration.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: configuration).run()
     }

@@ -26,12 +26,12 @@ public final class ServiceRouter: RouterMethods, HTTPResponderBuilder {
 
     init(
         deadline: Duration?, trustedProxies: TrustedProxies, deadlines: Deadlines, metrics: Prometheus?,
-        logRequests: Bool
+        logRequests: Bool, shutdown: ShutdownDelay? = nil
     ) {
         self.table = RouteTable()
         self.edge = Edge(
             trustedProxies: trustedProxies, deadlines: deadlines, deadline: deadline, metrics: metrics, table: table,
-            logRequests: logRequests)
+            logRequests: logRequests, shutdown: shutdown)
     }
 
     /// Every route so far, as `GET /path/{id}`.

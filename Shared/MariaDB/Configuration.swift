@@ -6,6 +6,10 @@ extension MariaDB {
         public var port: Int
         /// The path of a Unix socket; takes precedence over `host` and `port`.
         public var socket: String?
+        /// Whether the connection to `host` is TLS; its certificate is then verified, with its name.
+        public var usesTLS = false
+        /// A PEM file with the authorities to trust, in place of the system's.
+        public var tlsCAFile: String?
         public var user: String
         public var password: String
         public var database: String

@@ -145,6 +145,15 @@ extension Connection {
         // "localhost" would mean the default socket.
         if configuration.socket == nil { set(MYSQL_OPT_PROTOCOL, MYSQL_PROTOCOL_TCP.rawValue) }
         mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4")
+        if configuration.usesTLS, configuration.socket == nil { setTLS(handle, caFile: configuration.tlsCAFile) }
+    }
+
+    /// Without TLS, or with a certificate that is not verified, there is then no connection.
+    private static func setTLS(_ handle: UnsafeMutablePointer<MYSQL>, caFile: String?) {
+        for option in [MYSQL_OPT_SSL_ENFORCE, MYSQL_OPT_SSL_VERIFY_SERVER_CERT] {
+            _ = withUnsafePointer(to: my_bool(1)) { mysql_options(handle, option, $0) }
+        }
+        mysql_options(handle, MYSQL_OPT_SSL_CA, caFile ?? "/etc/ssl/certs/ca-certificates.crt")
     }
 
     private static func prepareSession(

@@ -18,6 +18,7 @@ public struct AuditLog: Sendable {
     public init(store: AuditStore, logger: Logger) {
         self.store = store
         self.logger = logger
+        Counter.declare("audit_events_total", by: "outcome", ["written", "lost", "suppressed"])
     }
 
     /// - Parameters:

@@ -3,7 +3,6 @@ public import EventBus
 public import HTTPService
 public import Logging
 public import MailModel
-import Redis
 public import Storage
 
 /// What every service stands on: the database, the event bus, and knowing who calls.
@@ -30,10 +29,10 @@ public struct Platform: Sendable {
         _ service: ServiceAssembly, settings: PlatformSettings, database given: Database? = nil, keys: KeySet,
         box: SecretBox? = nil,
         onRevocation: @escaping @Sendable ([Revocation]) async -> Void = { _ in }
-    ) throws {
+    ) {
         let logger = service.logger
         let database = given ?? Database(settings.database)
-        let bus = EventBus(redis: try Redis.Configuration(url: settings.redisURL), logger: logger)
+        let bus = EventBus(redis: settings.redis, logger: logger)
         let revocations = RevocationSet()
         self.database = database
         self.bus = bus
@@ -61,9 +60,9 @@ public struct Platform: Sendable {
     }
 
     /// For a command at a shell: the same, but nothing runs in the background.
-    public init(command settings: PlatformSettings, logger: Logger) throws {
+    public init(command settings: PlatformSettings, logger: Logger) {
         database = Database(settings.database)
-        bus = EventBus(redis: try Redis.Configuration(url: settings.redisURL), logger: logger)
+        bus = EventBus(redis: settings.redis, logger: logger)
         revocations = RevocationSet()
         keys = KeySet(issuer: settings.issuer, refreshedEvery: .seconds(300)) { throw Failure.unavailable("Keys") }
         authenticator = Authenticator(keys: keys, revocations: revocations) { _ in nil }

@@ -1,18 +1,19 @@
 public import HTTPService
+public import Redis
 public import Storage
 
 /// What every service is told of the others: where MariaDB and Redis are, and who issues tokens.
 public struct PlatformSettings: ServiceSettings {
     /// The `iss` of every token: the public base URL.
     public let issuer: String
-    public let redisURL: String
+    public let redis: Redis.Configuration
     public let database: Database.Configuration
 
     public init(_ read: SettingsReader) {
         issuer = read.string(
             "issuer", default: "http://127.0.0.1:8080", "Public base URL of the platform; the issuer of its tokens")
-        redisURL = read.secret("redis.url", default: "redis://127.0.0.1:6379", "Redis, as redis:// or rediss:// URL")
-        database = Database.Configuration(
+        redis = Self.redis(read)
+        var database = Database.Configuration(
             socket: read.optionalString("database.socket", "Unix socket of MariaDB; without it host and port are used"),
             host: read.string("database.host", default: "127.0.0.1", "Host of MariaDB"),
             port: read.int("database.port", default: 3306, in: 1...65_535, "Port of MariaDB"),
@@ -21,5 +22,27 @@ public struct PlatformSettings: ServiceSettings {
             database: read.string("database.name", default: "xynap", "Name of the database"),
             connections: read.int(
                 "database.connections", default: 4, in: 1...256, "Connections to MariaDB, each with a thread"))
+        database.usesTLS =
+            read.choice(
+                "database.security", of: ["plain", "tls"], default: "plain", "TLS of MariaDB over host and port")
+            == "tls"
+        database.tlsCAFile = read.optionalString(
+            "database.ca_file", "A PEM file of the roots to trust with it; the system's without one")
+        self.database = database
+    }
+
+    private static func redis(_ read: SettingsReader) -> Redis.Configuration {
+        let url = read.secret(
+            "redis.url", default: "redis://127.0.0.1:6379",
+            "Redis, as redis:// or rediss:// URL, or redis+sentinel://:password@host:port,host:port/master/0")
+        let authority = read.optionalString(
+            "redis.ca_file", "A PEM file of the roots to trust with rediss; the system's without one")
+        do {
+            var configuration = try Redis.Configuration(url: url)
+            configuration.tlsCAFile = authority
+            return configuration
+        } catch {
+            return read.refuse("redis.url", "is no URL of Redis: \(error)", Redis.Configuration(host: "127.0.0.1"))
+        }
     }
 }

@@ -20,7 +20,7 @@ public enum RedisError: Error, Sendable, Equatable {
     public var isUnavailable: Bool {
         switch self {
         case .unavailable, .connectionLost, .timedOut, .overloaded, .closed, .protocolViolation: true
-        case .server(let message): message.hasPrefix("LOADING") || message.hasPrefix("MASTERDOWN")
+        case .server(let message): ["LOADING", "MASTERDOWN", "READONLY"].contains { message.hasPrefix($0) }
         case .invalidURL: false
         }
     }

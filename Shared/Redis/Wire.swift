@@ -12,8 +12,13 @@ struct Wire: Sendable {
         self.handler = handler
     }
 
-    /// Connects and logs in. Fails with `RedisError`.
+    /// Connects to the server, or to the master that Sentinels name, and logs in. Fails with `RedisError`.
     static func open(_ configuration: Redis.Configuration, on eventLoop: any EventLoop) -> EventLoopFuture<Wire> {
+        guard let sentinel = configuration.sentinel else { return connect(configuration, on: eventLoop) }
+        return eventLoop.makeFutureWithTask { try await openMaster(by: sentinel, configuration, on: eventLoop) }
+    }
+
+    static func connect(_ configuration: Redis.Configuration, on eventLoop: any EventLoop) -> EventLoopFuture<Wire> {
         let tls: NIOSSLContext?
         do { tls = try configuration.usesTLS ? tlsContext(configuration) : nil } catch {
             return eventLoop.makeFailedFuture(RedisError.unavailable("TLS: \(error)"))

@@ -83,6 +83,10 @@ final class WireHandler: ChannelInboundHandler {
     private func receive(_ value: RESPValue) throws(RedisError) {
         if let first = pending.popFirst() {
             first.promise?.succeed(value)
+            // Another server is the master now; its place is asked for again.
+            if case .error(let message) = value, message.hasPrefix("READONLY") {
+                close(.connectionLost("the server has become a replica"))
+            }
         } else if let push {
             push(value)
         } else {

@@ -19,6 +19,10 @@ public struct Database: Sendable {
         public var database: String
         /// As many connections, and threads of their own, as statements may run at once.
         public var connections: Int
+        /// Whether the connection to `host` is TLS.
+        public var usesTLS = false
+        /// A PEM file with the authorities to trust, in place of the system's.
+        public var tlsCAFile: String?
 
         public init(
             socket: String?, host: String, port: Int, user: String, password: String, database: String,
@@ -36,11 +40,13 @@ public struct Database: Sendable {
 
     /// Connects on first use, so a service starts before its database does.
     public init(_ configuration: Configuration) {
-        pool = MariaDB(
-            MariaDB.Configuration(
-                host: configuration.host, port: configuration.port, socket: configuration.socket,
-                user: configuration.user, password: configuration.password, database: configuration.database,
-                connections: configuration.connections))
+        var server = MariaDB.Configuration(
+            host: configuration.host, port: configuration.port, socket: configuration.socket,
+            user: configuration.user, password: configuration.password, database: configuration.database,
+            connections: configuration.connections)
+        server.usesTLS = configuration.usesTLS
+        server.tlsCAFile = configuration.tlsCAFile
+        pool = MariaDB(server)
     }
 
     public var customers: CustomerStore { CustomerStore(database: self) }

@@ -58,6 +58,31 @@ struct Loose<Value: Decodable>: Decodable {
 @Suite struct EdgeTests {
     struct Oops: Error {}
 
+    /// What a call to another service would carry.
+    @Test func whatARequestIsDoneForGoesWithIt() async throws {
+        try await withRouter { router in
+            router.get("/trace") { _, _ in
+                RequestTrace.current?.headers.map { "\($0.name)=\($0.value)" }.joined(separator: " ") ?? "none"
+            }
+        } test: { (client: any TestClientProtocol) async throws -> Void in
+            func carried(_ headers: HTTPFields) async throws -> String {
+                let answer = try await client.executeRequest(uri: "/trace", method: .get, headers: headers, body: nil)
+                return String(buffer: answer.body)
+            }
+            let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            let request: HTTPFields = [.xRequestID: "abc", .traceParent: parent, .traceState: "vendor=1"]
+            #expect(try await carried(request) == "x-request-id=abc traceparent=\(parent) tracestate=vendor=1")
+            for bad in [
+                "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "ff\(parent.dropFirst(2))", parent + "-00",
+                parent.uppercased(), "00-4bf9-00f067aa0ba902b7-01", "",
+            ] {
+                let headers: HTTPFields = [.xRequestID: "abc", .traceParent: bad, .traceState: "vendor=1"]
+                #expect(try await carried(headers) == "x-request-id=abc")
+            }
+            #expect(try await carried([:]).hasPrefix("x-request-id="))
+        }
+    }
+
     @Test func errorsBecomeProblems() async throws {
         try await withRouter { router in
             router.get("/failure") { _, _ -> Response in throw Failure.conflict("domain_exists", "It exists.") }

@@ -19,8 +19,10 @@ import Testing
         let router = ServiceRouter(
             deadline: .seconds(5), trustedProxies: .none, deadlines: deadlines, metrics: metrics, logRequests: false)
         let openAPI = "paths:\n  /things/{id}:\n    get:\n      summary: One <thing>\n"
-        OperationsRoutes(name: "test", version: "1", openAPI: openAPI, readiness: readiness, metrics: metrics)
-            .add(to: router)
+        OperationsRoutes(
+            name: "test", version: "1", openAPI: openAPI, readiness: readiness, metrics: metrics,
+            shutdown: ShutdownDelay(.zero)
+        ).add(to: router)
         let application = Application(router: router, services: [deadlines])
         try await application.test(.live) { client in
             func get(_ path: String) async throws -> TestResponse {
@@ -42,6 +44,9 @@ import Testing
             #expect(text.contains(#"http_requests_total{method="GET",route="/readyz",status="5xx"} 1.0"#))
             #expect(text.contains(#"http_request_duration_seconds_bucket{method="GET",route="/healthz",le="+Inf"} 1"#))
             #expect(text.contains("process_resident_memory_bytes"))
+            #expect(text.contains("process_start_time_seconds"))
+            #expect(text.contains(#"dependency_up{dependency="mariadb"} 1.0"#))
+            #expect(text.contains(#"dependency_up{dependency="redis"} 0.0"#))
         }
     }
 

@@ -25,7 +25,7 @@ public final class PrivateServer: Sendable {
 
     public struct NotStarted: Error, CustomStringConvertible { public let description: String }
 
-    private init(folder: String, command: [String], isReady: @escaping @Sendable (String) -> Bool) {
+    init(folder: String, command: [String], isReady: @escaping @Sendable (String) -> Bool) {
         self.folder = folder
         self.command = command
         self.isReady = isReady
@@ -54,7 +54,13 @@ public final class PrivateServer: Sendable {
     /// MariaDB with an empty database `test`; listens at the socket `folder/socket` only, for `root` without
     /// a password.
     public static func mariadb() async throws -> PrivateServer {
-        let folder = try makeFolder()
+        try await mariadb(folder: makeFolder(), listening: ["--skip-networking"])
+    }
+
+    /// - Parameter statements: Run, after each start, before it counts as ready.
+    static func mariadb(
+        folder: String, listening options: [String], statements: String = ""
+    ) async throws -> PrivateServer {
         let common = [
             "--no-defaults", "--user=mysql", "--datadir=\(folder)/data", "--tmpdir=\(folder)",
             "--innodb-log-file-size=8M",
@@ -62,13 +68,12 @@ public final class PrivateServer: Sendable {
         let install = ["--auth-root-authentication-method=normal", "--skip-test-db"]
         let server = PrivateServer(
             folder: folder,
-            command: ["mariadbd"] + common + [
-                "--socket=\(folder)/socket", "--skip-networking", "--innodb-buffer-pool-size=16M",
-                "--log-error=\(folder)/log",
+            command: ["mariadbd"] + common + options + [
+                "--socket=\(folder)/socket", "--innodb-buffer-pool-size=16M", "--log-error=\(folder)/log",
             ],
             isReady: { folder in
                 let client = ["mariadb", "--no-defaults", "-uroot", "-S", "\(folder)/socket"]
-                return (try? Self.run(client + ["-e", "CREATE DATABASE IF NOT EXISTS test"])) == 0
+                return (try? Self.run(client + ["-e", "CREATE DATABASE IF NOT EXISTS test; \(statements)"])) == 0
             })
         guard try run(["mariadb-install-db"] + common + install) == 0 else {
             throw NotStarted(description: "mariadb-install-db failed")
@@ -105,7 +110,7 @@ public final class PrivateServer: Sendable {
         if let id = id ?? running.processID { Glibc.kill(id, number) }
     }
 
-    private static func run(_ command: [String]) throws -> Int32 {
+    static func run(_ command: [String]) throws -> Int32 {
         let process = try process(command)
         try process.run()
         process.waitUntilExit()
@@ -127,7 +132,7 @@ public final class PrivateServer: Sendable {
         return process
     }
 
-    private static func makeFolder() throws -> String {
+    static func makeFolder() throws -> String {
         var template = Array("/tmp/xynap-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw NotStarted(description: "no folder below /tmp") }
         let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -136,7 +141,7 @@ public final class PrivateServer: Sendable {
         return folder
     }
 
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()

@@ -20,11 +20,14 @@ PORT_OFFSETS = {
     "GATEWAY": 0, "AUTH": 1, "ADMIN": 2, "WEBMAIL": 3, "WATCHER": 4,
     "MARIADB": 5, "REDIS": 6, "DNS": 7, "PDNS": 8, "TRAEFIK_PING": 9,
     "GATEWAY_IMAPS": 10, "GATEWAY_SMTP": 11, "GATEWAY_SMTPS": 12, "GATEWAY_SUBMISSION": 13,
+    "GATEWAY_TLS": 14,
     "IMAP": 20, "IMAPS": 21, "IMAPS_PROXY": 22, "LMTP": 23, "DOVEADM": 24, "SASL": 25, "QUOTA_STATUS": 26, "SIEVE": 27,
     "SMTP": 30, "SMTPS": 31, "SUBMISSION": 32, "SMTP_PROXY": 33, "SMTPS_PROXY": 34, "SUBMISSION_PROXY": 35,
     "REINJECT": 36, "POLICY": 37,
     "RSPAMD_SCAN": 40, "RSPAMD_CONTROL": 41,
 }  # fmt: skip
+
+SERVICE_PORTS = ("AUTH", "ADMIN", "WEBMAIL", "WATCHER")
 
 # name: how it is made. A service token begins with xs_ (that is how people and scanners recognise one).
 SECRETS = {
@@ -63,6 +66,7 @@ FOLDERS = {
     "data/powerdns": ("pdns", 0o750),
     "data/rspamd": (VMAIL, 0o750),
     "data/dovecot": ("root", 0o755),
+    "data/traefik": (VMAIL, 0o750),
     "data/postfix": ("postfix", 0o755),
     "data/postfix-queue": ("root", 0o755),
     "mail": (VMAIL, 0o755),
@@ -159,6 +163,8 @@ class State:
             subprocess.run(["openssl", *command], check=True, capture_output=True)
         for private in ("ca-key.pem", "key.pem"):
             (folder / private).chmod(0o600)
+        # Traefik reads it as the mail's user, the mail servers as root.
+        own(folder / "key.pem", VMAIL, VMAIL)
         for leftover in (request, extensions):
             os.unlink(leftover)
         (folder / "cert.new").rename(folder / "cert.pem")
@@ -179,7 +185,12 @@ class State:
             **{f"{name}_PORT": port for name, port in self.ports.items()},
             **addresses,
             **{name.upper().replace("-", "_"): self.secret(name) for name in SECRETS},
+            # As Traefik lists them: one server each here, as many as there are replicas elsewhere.
+            **{f"{n}_SERVERS": f'{{url: "http://{addresses[f"{n}_ADDRESS"]}"}}' for n in SERVICE_PORTS},
+            "TRAEFIK_TLS": "{}",
+            "ACME_EMAIL": f"postmaster@{self.mail_hostname}",
             "LISTEN": LOOPBACK,
+            "POSTFIX_INTERFACES": LOOPBACK,
             "TRUSTED_NETWORKS": "127.0.0.0/8",
             "ETC_DIR": self.path / "etc",
             "RUN_DIR": self.path / "run",
@@ -231,12 +242,13 @@ class State:
             return f"http://{LOOPBACK}:{self.ports[name]}"
 
         values = {
-            **{f"{name}_URL": url(name) for name in ("GATEWAY", "AUTH", "ADMIN", "WEBMAIL", "WATCHER")},
+            **{f"{name}_URL": url(name) for name in ("GATEWAY", *SERVICE_PORTS)},
             "SERVICE_TOKEN": self.secret("service-token"),
             "INTROSPECT_CREDENTIALS": self.secret("introspection-credentials"),
             "IMAP_HOST": LOOPBACK,
             **{f"{n}_PORT": self.ports[n] for n in ("IMAP", "IMAPS", "SMTP", "SMTPS", "SUBMISSION", "LMTP", "DNS")},
-            **{f"GATEWAY_{n}_PORT": self.ports[f"GATEWAY_{n}"] for n in ("IMAPS", "SMTP", "SMTPS", "SUBMISSION")},
+            **{f"GATEWAY_{n}_PORT": self.ports[f"GATEWAY_{n}"]
+               for n in ("IMAPS", "SMTP", "SMTPS", "SUBMISSION", "TLS")},
             "REDIS_URL": self.secret("redis-url"),
             "MARIADB_SOCKET": self.mariadb_socket,
             "MARIADB_USER": "xynap",

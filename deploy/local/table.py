@@ -86,7 +86,8 @@ def mail_servers(state: State) -> list[Process]:
 def traefik(state: State) -> Process:
     return Process(
         name="traefik", user=VMAIL, configuration="traefik",
-        ports=("GATEWAY", "GATEWAY_IMAPS", "GATEWAY_SMTP", "GATEWAY_SMTPS", "GATEWAY_SUBMISSION", "TRAEFIK_PING"),
+        ports=("GATEWAY", "GATEWAY_IMAPS", "GATEWAY_SMTP", "GATEWAY_SMTPS", "GATEWAY_SUBMISSION", "GATEWAY_TLS",
+               "TRAEFIK_PING"),
         command=[str(REPOSITORY / ".local/venv/bin/traefik"), f"--configFile={state.path}/etc/traefik/traefik.yml"],
         ready=lambda: http_status(state.ports["TRAEFIK_PING"], "/ping") == 200,
     )  # fmt: skip

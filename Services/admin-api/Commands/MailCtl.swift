@@ -27,7 +27,7 @@ struct Shell {
     static func run(_ body: (Shell) async throws -> Void) async throws {
         let settings = await AdminAPI.commandSettings()
         let logger = Logger(label: "mailctl")
-        let platform = try Platform(command: settings.platform, logger: logger)
+        let platform = Platform(command: settings.platform, logger: logger)
         let shell = Shell(
             settings: settings, platform: platform,
             hosting: Hosting(settings, database: platform.database, logger: logger))

@@ -25,7 +25,7 @@ struct Revoke: AsyncParsableCommand {
 
     func run() async throws {
         let settings = await AuthServer.commandSettings()
-        let platform = try Platform(command: settings.platform, logger: Logger(label: "revoke"))
+        let platform = Platform(command: settings.platform, logger: Logger(label: "revoke"))
         let revoker = Revoker(platform: platform)
         let (kind, value) = try await target(platform.database)
         let revocation = try await revoker.revoke(kind, value).revocation

@@ -1,3 +1,4 @@
+import HTTPService
 import Logging
 import MailModel
 import Metrics
@@ -43,6 +44,7 @@ final class WebhookDeliveries: Service {
         self.sender = sender
         self.retries = retries
         self.logger = logger
+        Counter.declare("webhook_calls_total", by: "outcome", ["taken", "unreachable", "refused_by_receiver"])
     }
 
     /// Until shutdown; calls under way are let finish.
