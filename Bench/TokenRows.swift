@@ -23,10 +23,9 @@ struct TokenRows {
         // In turns, since the speed of the machine drifts.
         for batch in stride(from: 0, to: tokens, by: batchSize) {
             let some = fresh[batch..<min(batch + batchSize, tokens)]
-            let begun = ContinuousClock.now
+            let begun = Self.ownProcessorSeconds
             for token in some { _ = try await keys.verify(token, as: AnyClaims.self) }
-            let elapsed = begun.duration(to: .now).components
-            rawSeconds += Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
+            rawSeconds += Self.ownProcessorSeconds - begun
             let before = try product.processorSeconds(of: "auth-server")
             let calls = try zip(some, some.indices).map { token, index in
                 try product.introspection(of: token, on: sockets[index % sockets.count])
@@ -43,6 +42,12 @@ struct TokenRows {
             what: "introspection, every token new, per core, against the library's verify",
             measured: String(format: "%.0f/s to %.0f/s", rates[0], rates[1]), value: rates[0] / rates[1],
             budget: .atLeast(0.7))
+    }
+
+    private static var ownProcessorSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     /// Warm introspection while wrong passwords come in from everywhere.
