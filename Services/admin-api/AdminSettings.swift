@@ -24,9 +24,6 @@ struct AdminSettings: ServiceSettings {
     let sieveUsesTLS: Bool
     /// nil for the system's.
     let certificateAuthorityFile: String?
-    let sieveUsesTLS: Bool
-    /// nil for the system's.
-    let certificateAuthorityFile: String?
     let policyPort: Int
     let sendLimit: Int
 
@@ -60,12 +57,6 @@ struct AdminSettings: ServiceSettings {
         hashingThreads = read.int("password.threads", default: 1, in: 1...64, "Passwords hashed at once, 64 MiB each")
         sieveHost = read.string("sieve.host", default: "127.0.0.1", "Address of Dovecot's ManageSieve")
         sievePort = read.int("sieve.port", default: 4190, in: 1...65_535, "Port of it")
-        sieveUsesTLS =
-            read.choice(
-                "sieve.security", of: ["plain", "starttls"], default: "plain",
-                "How the connection to ManageSieve is protected") == "starttls"
-        certificateAuthorityFile = read.optionalString(
-            "tls.ca.file", "Certificates (PEM) that ManageSieve is verified with; else the system's")
         sieveUsesTLS =
             read.choice(
                 "sieve.security", of: ["plain", "starttls"], default: "plain",
