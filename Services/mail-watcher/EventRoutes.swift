@@ -8,111 +8,102 @@ import WebSockets
 
 /// The events of mailboxes: as a WebSocket, or as Server-Sent Events.
 struct EventRoutes: Sendable {
-  let audience: Audience
-  let tickets: Tickets
-  let streams: EventStreams
+    let audience: Audience
+    let tickets: Tickets
+    let streams: EventStreams
 
-  func add(to router: ServiceRouter) {
-    router.get("/api/v1/mail/events", use: webSocket)
-    router.get("/api/v1/mail/events/stream", use: serverSentEvents)
-    router.post("/api/v1/mail/events/ticket", use: ticket)
-  }
+    func add(to router: ServiceRouter) {
+        router.get("/api/v1/mail/events", use: webSocket)
+        router.get("/api/v1/mail/events/stream", use: serverSentEvents)
+        router.post("/api/v1/mail/events/ticket", use: ticket)
+    }
 
-  @Sendable private func webSocket(_ request: Request, _ context: ServiceContext) async throws
-    -> Response
-  {
-    let subscriber = try await audience.subscriber(for: request)
-    let since = try Self.since(try request.query()["since"])
-    let protocols = request.webSocketProtocols
-    let chosen = protocols.first { $0.lowercased() == "bearer" }
-    guard request.isWebSocketUpgrade else { return .webSocket(request) { _ in } }
-    let stream = try await streams.open(subscriber)
-    return .webSocket(request, subprotocol: chosen) { outbound in
-      outbound.whenGone { stream.listener.end(.left) }
-      try await streams.serve(stream, since: since) { item in
-        switch item {
-        case .event(let event): try await outbound.send(EventJSON.buffer(event))
-        case .beat: break  // The socket pings by itself.
-        case .end(let end):
-          if end == .revoked {
-            try await outbound.send(EventJSON.buffer(EventJSON.revoked(subscriber)))
-          }
-          outbound.closeWhenDone(end.close)
+    @Sendable private func webSocket(_ request: Request, _ context: ServiceContext) async throws -> Response {
+        let subscriber = try await audience.subscriber(for: request)
+        let since = try Self.since(try request.query()["since"])
+        let protocols = request.webSocketProtocols
+        let chosen = protocols.first { $0.lowercased() == "bearer" }
+        guard request.isWebSocketUpgrade else { return .webSocket(request) { _ in } }
+        let stream = try await streams.open(subscriber)
+        return .webSocket(request, subprotocol: chosen) { outbound in
+            outbound.whenGone { stream.listener.end(.left) }
+            try await stream.serve(since: since) { item in
+                switch item {
+                case .event(let event): try await outbound.send(EventJSON.buffer(event))
+                case .beat: break  // The socket pings by itself.
+                case .end(let end):
+                    if end == .revoked {
+                        try await outbound.send(EventJSON.buffer(EventJSON.revoked(stream.listener.subscriber)))
+                    }
+                    outbound.closeWhenDone(end.close)
+                }
+            }
         }
-      }
     }
-  }
 
-  /// https://html.spec.whatwg.org/multipage/server-sent-events.html
-  @Sendable private func serverSentEvents(_ request: Request, _ context: ServiceContext)
-    async throws -> Response
-  {
-    let subscriber = try await audience.subscriber(for: request)
-    let query = try request.query()
-    let since = try Self.since(
-      request.headers[.lastEventID] ?? query["last_event_id"] ?? query["Last-Event-ID"]
-        ?? query["since"])
-    let stream = try await streams.open(subscriber)
-    let body = ResponseBody { writer in
-      // Shows the client at once that the stream is open.
-      try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
-      try await streams.serve(stream, since: since) { item in
-        switch item {
-        case .event(let event): try await writer.write(EventJSON.serverSent(event))
-        case .beat: try await writer.write(ByteBuffer(string: ": alive\n\n"))
-        case .end(let end):
-          if end == .revoked {
-            try await writer.write(EventJSON.serverSent(EventJSON.revoked(subscriber)))
-          }
+    /// https://html.spec.whatwg.org/multipage/server-sent-events.html
+    @Sendable private func serverSentEvents(_ request: Request, _ context: ServiceContext) async throws -> Response {
+        let subscriber = try await audience.subscriber(for: request)
+        let query = try request.query()
+        let since = try Self.since(
+            request.headers[.lastEventID] ?? query["last_event_id"] ?? query["Last-Event-ID"] ?? query["since"])
+        let stream = try await streams.open(subscriber)
+        let body = ResponseBody { writer in
+            // Shows the client at once that the stream is open.
+            try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+            try await stream.serve(since: since) { item in
+                switch item {
+                case .event(let event): try await writer.write(EventJSON.serverSent(event))
+                case .beat: try await writer.write(ByteBuffer(string: ": alive\n\n"))
+                case .end(let end):
+                    if end == .revoked {
+                        try await writer.write(EventJSON.serverSent(EventJSON.revoked(stream.listener.subscriber)))
+                    }
+                }
+            }
+            try await writer.finish(nil)
         }
-      }
-      try await writer.finish(nil)
+        return Response(
+            status: .ok,
+            headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .accelBuffering: "no"], body: body)
     }
-    return Response(
-      status: .ok,
-      headers: [
-        .contentType: "text/event-stream", .cacheControl: "no-store", .accelBuffering: "no",
-      ], body: body)
-  }
 
-  private struct Ticket: Encodable {
-    let ticket: String
-    let expires_in: Int64
-  }
-
-  @Sendable private func ticket(_ request: Request, _ context: ServiceContext) async throws
-    -> Response
-  {
-    let identity = try await audience.identity(of: request)
-    try identity.caller.require("mail:read")
-    let ticket = Ticket(
-      ticket: try await tickets.issue(for: identity), expires_in: Tickets.life.components.seconds)
-    return try .json(ticket, status: .created)
-  }
-
-  private static func since(_ text: String?) throws -> EventID? {
-    guard let text, !text.isEmpty else { return nil }
-    guard let id = EventID(text) else {
-      throw Failure.invalid("since", code: "malformed", "must be the id of an event")
+    private struct Ticket: Encodable {
+        let ticket: String
+        let expires_in: Int64
     }
-    return id
-  }
+
+    @Sendable private func ticket(_ request: Request, _ context: ServiceContext) async throws -> Response {
+        let identity = try await audience.identity(of: request)
+        try identity.caller.require("mail:read")
+        let ticket = Ticket(
+            ticket: try await tickets.issue(for: identity), expires_in: Tickets.life.components.seconds)
+        return try .json(ticket, status: .created)
+    }
+
+    private static func since(_ text: String?) throws -> EventID? {
+        guard let text, !text.isEmpty else { return nil }
+        guard let id = EventID(text) else {
+            throw Failure.invalid("since", code: "malformed", "must be the id of an event")
+        }
+        return id
+    }
 }
 
 extension Listener.End {
-  /// 4401 as in "401": the credentials no longer count.
-  fileprivate var close: WebSocketClose {
-    switch self {
-    case .revoked: WebSocketClose(code: 4401, reason: "session_revoked")
-    case .expired: WebSocketClose(code: 4401, reason: "token_expired")
-    case .shutdown: .goingAway
-    case .left: .normal
+    /// 4401 as in "401": the credentials no longer count.
+    fileprivate var close: WebSocketClose {
+        switch self {
+        case .revoked: WebSocketClose(code: 4401, reason: "session_revoked")
+        case .expired: WebSocketClose(code: 4401, reason: "token_expired")
+        case .shutdown: .goingAway
+        case .left: .normal
+        }
     }
-  }
 }
 
 extension HTTPField.Name {
-  // Both are valid field names, spelled out here.
-  fileprivate static let lastEventID = HTTPField.Name("last-event-id")!
-  fileprivate static let accelBuffering = HTTPField.Name("x-accel-buffering")!
+    // Both are valid field names, spelled out here.
+    fileprivate static let lastEventID = HTTPField.Name("last-event-id")!
+    fileprivate static let accelBuffering = HTTPField.Name("x-accel-buffering")!
 }

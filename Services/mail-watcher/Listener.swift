@@ -6,137 +6,144 @@ import NIOConcurrencyHelpers
 /// Its queue is bounded. When the client reads more slowly than events come, the queue gives way to one `mail.resync`
 /// per account, so that a slow reader costs no memory and knows that it missed something.
 final class Listener: Sendable {
-  enum Item: Sendable, Equatable {
-    case event(MailEvent)
-    /// Nothing happened for a while: show that the connection lives.
-    case beat
-    /// The last item.
-    case end(End)
-  }
-
-  enum End: Sendable, Equatable {
-    /// The session behind it was revoked.
-    case revoked
-    /// The access token's time is over.
-    case expired
-    /// The service is being stopped.
-    case shutdown
-    /// The client is gone.
-    case left
-  }
-
-  private struct State {
-    var accounts: Set<String>
-    var queue: [MailEvent] = []
-    /// Accounts whose queued events were dropped.
-    var behind: Set<String> = []
-    var beat = false
-    var end: End?
-    /// The newest event handed out or replayed, by account; what is not newer is a repetition.
-    var last: [String: EventID] = [:]
-  }
-
-  let subscriber: Subscriber
-  /// Milliseconds since 1970.
-  let opened = Timestamp.now()
-  private let capacity: Int
-  private let state: NIOLockedValueBox<State>
-  private let wakes: AsyncStream<Void>
-  private let wake: AsyncStream<Void>.Continuation
-
-  init(_ subscriber: Subscriber, capacity: Int) {
-    self.subscriber = subscriber
-    self.capacity = capacity
-    state = NIOLockedValueBox(State(accounts: Set(subscriber.accounts)))
-    (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-  }
-
-  /// The accounts it still hears; revocations take them away one by one from a service token.
-  var accounts: Set<String> { state.withLockedValue { $0.accounts } }
-
-  /// Events that wait for the client.
-  var queued: Int { state.withLockedValue { $0.queue.count } }
-
-  func offer(_ event: MailEvent) {
-    let accepted = state.withLockedValue { state -> Bool in
-      guard state.end == nil, state.accounts.contains(event.account) else { return false }
-      if state.queue.count >= capacity {
-        state.behind.formUnion(state.queue.map(\.account))
-        state.queue.removeAll(keepingCapacity: false)
-      }
-      if state.behind.contains(event.account) { return true }
-      state.queue.append(event)
-      return true
+    enum Item: Sendable, Equatable {
+        case event(MailEvent)
+        /// Nothing happened for a while: show that the connection lives.
+        case beat
+        /// The last item.
+        case end(End)
     }
-    if accepted { wake.yield() }
-  }
 
-  func beat() {
-    state.withLockedValue { $0.beat = true }
-    wake.yield()
-  }
-
-  /// Ends it; what is queued is dropped, since who is revoked hears nothing more.
-  func end(_ reason: End) {
-    state.withLockedValue { state in
-      guard state.end == nil else { return }
-      state.end = reason
-      if reason != .shutdown {
-        state.queue = []
-        state.behind = []
-      }
+    enum End: Sendable, Equatable {
+        /// The session behind it was revoked.
+        case revoked
+        /// The access token's time is over.
+        case expired
+        /// The service is being stopped.
+        case shutdown
+        /// The client is gone.
+        case left
     }
-    wake.yield()
-  }
 
-  /// Takes one account away and tells so; without accounts it ends.
-  func revoke(account: String) {
-    let isEmpty = state.withLockedValue { state -> Bool in
-      guard state.accounts.remove(account) != nil else { return false }
-      state.queue.removeAll { $0.account == account }
-      state.behind.remove(account)
-      state.queue.append(MailEvent(account: account, at: Timestamp.now(), kind: .sessionRevoked))
-      return state.accounts.isEmpty
+    private struct State {
+        var accounts: Set<String>
+        var queue: [MailEvent] = []
+        /// Accounts whose queued events were dropped.
+        var behind: Set<String> = []
+        var beat = false
+        var end: End?
+        /// The newest event handed out or replayed, by account; what is not newer is a repetition.
+        var last: [String: EventID] = [:]
     }
-    if isEmpty { end(.revoked) } else { wake.yield() }
-  }
 
-  /// What was replayed counts as heard.
-  func replayed(_ event: MailEvent) {
-    guard let id = EventID(event.id) else { return }
-    state.withLockedValue { $0.last[event.account] = max($0.last[event.account] ?? id, id) }
-  }
+    let subscriber: Subscriber
+    /// Milliseconds since 1970.
+    let opened = Timestamp.now()
+    private let capacity: Int
+    private let state: NIOLockedValueBox<State>
+    private let wakes: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
 
-  /// Hands the items to `body` in order until the end, or until `body` throws.
-  func forEach(_ body: (Item) async throws -> Void) async throws {
-    for await _ in wakes {
-      while let item = pop() {
-        try await body(item)
-        if case .end = item { return }
-      }
+    init(_ subscriber: Subscriber, capacity: Int) {
+        self.subscriber = subscriber
+        self.capacity = capacity
+        state = NIOLockedValueBox(State(accounts: Set(subscriber.accounts)))
+        (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
-  }
 
-  func pop() -> Item? {
-    state.withLockedValue { state in
-      while !state.queue.isEmpty {
-        let event = state.queue.removeFirst()
-        guard let id = EventID(event.id) else { return .event(event) }
-        if let last = state.last[event.account], id <= last { continue }
-        state.last[event.account] = id
-        return .event(event)
-      }
-      if let account = state.behind.popFirst() {
-        // With the last id heard, so that a client which reconnects instead gets the rest from the log.
-        let id = state.last[account].map(\.description) ?? ""
-        return .event(MailEvent(id: id, account: account, at: Timestamp.now(), kind: .resync))
-      }
-      if let end = state.end { return .end(end) }
-      if state.beat {
-        state.beat = false
-        return .beat
-      }
-      return nil
+    /// The accounts it still hears; revocations take them away one by one from a service token.
+    var accounts: Set<String> { state.withLockedValue { $0.accounts } }
+
+    /// Events that wait for the client.
+    var queued: Int { state.withLockedValue { $0.queue.count } }
+
+    func offer(_ event: MailEvent) {
+        let accepted = state.withLockedValue { state -> Bool in
+            guard state.end == nil, state.accounts.contains(event.account) else { return false }
+            if state.queue.count >= capacity {
+                state.behind.formUnion(state.queue.map(\.account))
+                state.queue.removeAll(keepingCapacity: false)
+            }
+            if state.behind.contains(event.account) { return true }
+            state.queue.append(event)
+            return true
+        }
+        if accepted { wake.yield() }
     }
-  }
+
+    func beat() {
+        state.withLockedValue { $0.beat = true }
+        wake.yield()
+    }
+
+    /// Ends it; what is queued is dropped, since who is revoked hears nothing more.
+    func end(_ reason: End) {
+        state.withLockedValue { state in
+            guard state.end == nil else { return }
+            state.end = reason
+            if reason != .shutdown {
+                state.queue = []
+                state.behind = []
+            }
+        }
+        wake.yield()
+    }
+
+    /// Takes one account away and tells so; without accounts it ends.
+    func revoke(account: String) {
+        let isEmpty = state.withLockedValue { state -> Bool in
+            guard state.accounts.remove(account) != nil else { return false }
+            state.queue.removeAll { $0.account == account }
+            state.behind.remove(account)
+            state.queue.append(MailEvent(account: account, at: Timestamp.now(), kind: .sessionRevoked))
+            return state.accounts.isEmpty
+        }
+        if isEmpty { end(.revoked) } else { wake.yield() }
+    }
+
+    /// What was replayed counts as heard.
+    func replayed(_ event: MailEvent) {
+        guard let id = EventID(event.id) else { return }
+        state.withLockedValue { $0.last[event.account] = max($0.last[event.account] ?? id, id) }
+    }
+
+    /// Hands the items to `body` in order until the end, or until `body` throws.
+    func forEach(_ body: (Item) async throws -> Void) async throws {
+        for await _ in wakes {
+            if try await drain(body) { return }
+        }
+    }
+
+    /// Apart, so that a client which hears nothing does not hold room for an event all the while.
+    /// - Returns: Whether that was the end.
+    @inline(never) private func drain(_ body: (Item) async throws -> Void) async throws -> Bool {
+        while let item = pop() {
+            try await body(item)
+            if case .end = item { return true }
+        }
+        return false
+    }
+
+    func pop() -> Item? {
+        state.withLockedValue { state in
+            while !state.queue.isEmpty {
+                let event = state.queue.removeFirst()
+                guard let id = EventID(event.id) else { return .event(event) }
+                if let last = state.last[event.account], id <= last { continue }
+                state.last[event.account] = id
+                return .event(event)
+            }
+            if let account = state.behind.popFirst() {
+                // With the last id heard, so that a client which reconnects instead gets the rest from the log.
+                let id = state.last[account].map(\.description) ?? ""
+                return .event(MailEvent(id: id, account: account, at: Timestamp.now(), kind: .resync))
+            }
+            if let end = state.end { return .end(end) }
+            if state.beat {
+                state.beat = false
+                return .beat
+            }
+            return nil
+        }
+    }
 }
