@@ -103,7 +103,7 @@ let package = Package(
         module("IMAP", [nioCore, nioPosix, nioSSL, nioLocks, logging]),
         module("SMTP", [nioCore, nioPosix, nioSSL]),
         module("DNS", [nioCore, nioPosix, crypto]),
-        module("ManageSieve", [nioCore, nioPosix]),
+        module("ManageSieve", [nioCore, nioPosix, nioSSL]),
         module("MIME", ["CGMime"]),
         module("HTMLSanitizer", ["CBoundedGumbo"]),
         module("MariaDB", ["CMariaDB", nioCore, nioPosix, nioLocks, logging]),
@@ -112,7 +112,7 @@ let package = Package(
             "WebSockets",
             [
                 hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTP1, nioWebSocket, nioHTTPTypes,
-                nioHTTPTypesHTTP1, crypto, logging,
+                nioHTTPTypesHTTP1, nioLocks, crypto, logging,
             ]),
 
         // The product's own
@@ -164,7 +164,8 @@ let package = Package(
 
         // Tests: one target per module; Live drives the whole product over its public ports
         .target(
-            name: "TestSupport", dependencies: ["CBoundedGumbo"], path: "Tests/Support", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["CBoundedGumbo", nioCore, nioPosix], path: "Tests/Support",
+            swiftSettings: strict),
         tests("MailModelTests", ["MailModel"]),
         tests(
             "HTTPServiceTests",
@@ -174,7 +175,10 @@ let package = Package(
             ]),
         tests(
             "WebSocketsTests",
-            ["WebSockets", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging]),
+            [
+                "WebSockets", "TestSupport", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore,
+                logging,
+            ]),
         tests("CredentialsTests", ["Credentials", "MailModel", crypto, jwtKit, nioLocks]),
         tests("StorageTests", ["Storage", "MariaDB", "MailModel", "TestSupport"]),
         tests("MariaDBTests", ["MariaDB", "TestSupport"]),
@@ -191,7 +195,7 @@ let package = Package(
                 "WebmailProxy", "HTTPService", "IMAP", "MIME", "MailModel", "Storage", "TestSupport", hummingbirdCore,
                 nioCore,
             ]),
-        tests("Live", ["TestSupport", nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
+        tests("Live", ["TestSupport", crypto, nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),
         tests(
             "AuthServerTests",
             [

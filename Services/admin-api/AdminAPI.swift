@@ -37,10 +37,10 @@ import Storage
         AliasRoutes(platform: platform).add(to: service.router)
         LimitRoutes(platform: platform).add(to: service.router)
         SieveRoutes(
-            platform: platform, scripts: SieveScripts(settings)
+            platform: platform, scripts: try SieveScripts(settings)
         ).add(to: service.router)
         TransferRoutes(platform: platform, passwords: passwords).add(to: service.router)
-        AuditRoutes(platform: platform).add(to: service.router)
+        AuditRoutes(platform: platform, path: "/api/v1/mail/audit").add(to: service.router)
         ClientRoutes(
             domains: platform.database.domains, settings: settings.clients, mtaSTS: settings.dns.template.mtaSTS
         ).add(to: service.router)

@@ -1,4 +1,6 @@
+import Crypto
 import DNS
+import FoundationEssentials
 import HTTPService
 import Platform
 
@@ -19,6 +21,9 @@ struct AdminSettings: ServiceSettings {
     let hashingThreads: Int
     let sieveHost: String
     let sievePort: Int
+    let sieveUsesTLS: Bool
+    /// nil for the system's.
+    let certificateAuthorityFile: String?
     let policyPort: Int
     let sendLimit: Int
 
@@ -52,6 +57,12 @@ struct AdminSettings: ServiceSettings {
         hashingThreads = read.int("password.threads", default: 1, in: 1...64, "Passwords hashed at once, 64 MiB each")
         sieveHost = read.string("sieve.host", default: "127.0.0.1", "Address of Dovecot's ManageSieve")
         sievePort = read.int("sieve.port", default: 4190, in: 1...65_535, "Port of it")
+        sieveUsesTLS =
+            read.choice(
+                "sieve.security", of: ["plain", "starttls"], default: "plain",
+                "How the connection to ManageSieve is protected") == "starttls"
+        certificateAuthorityFile = read.optionalString(
+            "tls.ca.file", "Certificates (PEM) that ManageSieve is verified with; else the system's")
         policyPort = read.int(
             "policy.port", default: 8092, in: 0...65_535,
             "Where Postfix asks whether a mailbox may send more; 0 for nowhere")
@@ -138,7 +149,21 @@ struct DNSSettings: Sendable {
         template.tlsReports = read.optionalString(
             "dns.tls.reports",
             "Where reports on TLS go (RFC 8460), as mailto: or https: URI; {domain} stands for the domain")
+        template.tlsa = tlsa(read)
+        if read.bool("dns.pacc", default: true, "Whether domains have the records of PACC (draft-ietf-mailmaint-pacc)")
+        {
+            template.userAgentConfigurationDigest = Array(SHA256.hash(data: clients.userAgentConfiguration))
+        }
         return template
+    }
+
+    private static func tlsa(_ read: SettingsReader) -> [String] {
+        let values = read.list(
+            "dns.tlsa",
+            "TLSA values of the host that receives mail (RFC 7672), as \"3 1 1 <SHA-256 in hex>\"; its zone "
+                + "must be signed")
+        let areRight = values.allSatisfy { (try? DNSPresentation.data(type: .tlsa, text: $0)) != nil }
+        return areRight ? values : read.refuse("dns.tlsa", "must be values like 3 1 1 0123…", [])
     }
 }
 
@@ -172,5 +197,13 @@ struct ClientSettings: Sendable {
         oauthClientID = read.string(
             "clients.oauth.id", default: "thunderbird", "OAuth2 client that mail programs are told to be")
         self.issuer = issuer
+    }
+
+    /// The file of PACC, the same for every domain: its digest stands in the DNS.
+    var userAgentConfiguration: [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Strings and one boolean: nothing that JSON cannot say.
+        return (try? encoder.encode(UserAgentConfiguration(self))).map(Array.init) ?? []
     }
 }

@@ -37,7 +37,7 @@ struct DNSProvisioning: Sendable {
     private func attempt(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
         guard let publisher, !domain.isManual else { return .init(status: .manual, checkedAt: nil) }
         let change = DNSChange(
-            domain: domain.domain, wanted: records(of: domain),
+            domain: domain.domain, wanted: ownRecords(of: domain),
             unwanted: template.withdrawn(for: domain.domain, keys: domain.keys), isNew: domain.isNew)
         let (status, detail) = try await outcome { try await publisher.publish(change) }
         if status != .ok {
@@ -52,15 +52,21 @@ struct DNSProvisioning: Sendable {
     /// - Returns: Whether that is done; false while the DNS server is away.
     func withdraw(_ domain: DomainStore.Provisioning) async throws -> Bool {
         guard let publisher, !domain.isManual else { return true }
-        let gone = records(of: domain) + template.withdrawn(for: domain.domain, keys: domain.keys)
+        let gone = ownRecords(of: domain) + template.withdrawn(for: domain.domain, keys: domain.keys)
         let change = DNSChange(domain: domain.domain, wanted: [], unwanted: gone)
         let (status, _) = try await outcome { try await publisher.publish(change) }
         // A server that refuses will do so tomorrow; the domain must not wait for it.
         return status != .pending
     }
 
+    /// All that mail for the domain needs in the DNS, also what is to stand in the zone of the host that receives it.
     func records(of domain: DomainStore.Provisioning) -> [DNSRecord] {
         template.records(for: domain.domain, keys: domain.keys)
+    }
+
+    /// Those that are written with the domain; what belongs into the zone of the mail host is its operator's.
+    private func ownRecords(of domain: DomainStore.Provisioning) -> [DNSRecord] {
+        records(of: domain).filter { $0.isWithin(domain.domain) }
     }
 
     /// One round over the domains whose records are still to be written.

@@ -8,6 +8,7 @@ struct DNSRecord: Sendable, Equatable, Codable {
         case txt = "TXT"
         case cname = "CNAME"
         case srv = "SRV"
+        case tlsa = "TLSA"
 
         var type: DNSType {
             switch self {
@@ -15,6 +16,7 @@ struct DNSRecord: Sendable, Equatable, Codable {
             case .txt: .txt
             case .cname: .cname
             case .srv: .srv
+            case .tlsa: .tlsa
             }
         }
     }
@@ -36,9 +38,19 @@ struct DNSRecord: Sendable, Equatable, Codable {
         return String(decoding: tag, as: UTF8.self).lowercased()
     }
 
-    /// Whether a value that stands at the same name and type is in this record's place: a text of the same kind, and
-    /// whatever else there is of the other types, of which a name has one meaning.
-    func isReplacing(_ other: String) -> Bool { type != .txt || Self.tag(of: other) == tag }
+    /// Whether a value that stands at the same name and type is in this record's place: a text of the same kind, of TLSA
+    /// the same certificate, since that of its successor stands beside it (RFC 7671 §8.1), and whatever else there is of
+    /// the other types, of which a name has one meaning.
+    func isReplacing(_ other: String) -> Bool {
+        switch type {
+        case .txt: Self.tag(of: other) == tag
+        case .tlsa: isSame(as: other)
+        case .mx, .cname, .srv: true
+        }
+    }
+
+    /// Whether its name is the domain's, or below it.
+    func isWithin(_ domain: DomainName) -> Bool { name == domain.description || name.hasSuffix(".\(domain)") }
 
     /// Whether two values say the same, however they are written.
     func isSame(as other: String) -> Bool { Self.normalized(value, type) == Self.normalized(other, type) }

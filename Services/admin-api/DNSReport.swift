@@ -80,7 +80,7 @@ struct DNSReport: Encodable, Sendable {
                 .different,
                 "Receivers ignore both: \(record.name) has two of a kind (\(record.tag ?? "")); remove \(rival)."
             )
-        case .cname, .srv: (.different, "\(record.name) has another \(kind) beside ours: remove \(rival).")
+        case .cname, .srv, .tlsa: (.different, "\(record.name) has another \(kind) beside ours: remove \(rival).")
         }
     }
 }

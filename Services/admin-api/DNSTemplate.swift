@@ -1,5 +1,6 @@
 import Crypto
 import DNS
+import FoundationEssentials
 import MailModel
 import Storage
 
@@ -20,8 +21,13 @@ struct DNSTemplate: Sendable {
     var mtaSTS: MTASTSPolicy?
     /// Where reports on TLS go (RFC 8460 §3), a `mailto:` or `https:` URI; nil for none.
     var tlsReports: String?
+    /// What the certificate of the host that receives mail is checked against (RFC 7672 §3.1), as TLSA values.
+    var tlsa: [String] = []
+    /// The SHA-256 of the file that PACC has programs fetch; nil for no PACC.
+    var userAgentConfigurationDigest: [UInt8]?
 
-    /// The records of a domain: MX, SPF, DMARC, one for each DKIM key, autoconfig; and those that are configured.
+    /// The records of a domain: MX, SPF, DMARC, one for each DKIM key, autoconfig; and those that are configured. TLSA
+    /// records are those of the host that receives mail, so they are in its zone.
     func records(for domain: DomainName, keys: [DKIMKey]) -> [DNSRecord] {
         func record(_ label: String, _ type: DNSRecord.Kind, _ value: String) -> DNSRecord {
             DNSRecord(name: label.isEmpty ? "\(domain)" : "\(label).\(domain)", type: type, value: value, ttl: 3600)
@@ -47,7 +53,12 @@ struct DNSTemplate: Sendable {
         if let tlsReports {
             records.append(record("_smtp._tls", .txt, Self.quoted("v=TLSRPTv1; rua=\(filled(tlsReports))")))
         }
-        return records
+        if let userAgentConfigurationDigest {
+            let digest = Data(userAgentConfigurationDigest).base64EncodedString()
+            records.append(record("ua-auto-config", .cname, "\(autoconfigHost)."))
+            records.append(record("_ua-auto-config", .txt, Self.quoted("v=UAAC1; a=sha256; d=\(digest)")))
+        }
+        return records + tlsa.map { DNSRecord(name: "_25._tcp.\(mxHost)", type: .tlsa, value: $0, ttl: 3600) }
     }
 
     /// The records of keys that are to go.

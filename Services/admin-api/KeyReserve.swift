@@ -57,7 +57,10 @@ final class KeyReserve: Sendable {
                         return try make()
                     }
                     pairs.withLockedValue { $0.append(pair) }
-                } catch is KeyFileError { try await Task.sleep(for: .seconds(5)) }
+                } catch is CancellationError { return } catch {
+                    // The disk is full, say: who needs a key makes it then, and is told what is wrong.
+                    try await Task.sleep(for: .seconds(5))
+                }
             }
         }
     }
@@ -68,7 +71,7 @@ final class KeyReserve: Sendable {
             _ = try KeyFile.readOrCreate(path: path, mode: 0o640) { text }
             return path
         }
-        let rsa = SigningKey.newRSA(), ed25519 = SigningKey.newEd25519()
+        let rsa = try SigningKey.newRSA(), ed25519 = SigningKey.newEd25519()
         return Pair(
             rsa: Key(path: try keep(rsa), publicKey: try SigningKey.publicRSA(rsa)),
             ed25519: Key(path: try keep(ed25519), publicKey: try SigningKey.publicEd25519(ed25519)))
@@ -80,11 +83,9 @@ enum SigningKey {
     struct Unreadable: Error {}
 
     /// In PEM; 2048 bits: RFC 8301 §3.2.
-    static func newRSA() -> String {
-        do { return try _RSA.Signing.PrivateKey(keySize: .bits2048).pemRepresentation } catch {
-            // Without randomness or memory: nothing that this process could still do right.
-            fatalError("no RSA key can be made: \(error)")
-        }
+    /// - Throws: What BoringSSL says when there is no memory or randomness for it.
+    static func newRSA() throws -> String {
+        try _RSA.Signing.PrivateKey(keySize: .bits2048).pemRepresentation
     }
 
     /// Base64 of the SubjectPublicKeyInfo (RFC 6376 §3.6.1).

@@ -80,7 +80,7 @@ import Storage
             platform: platform, passwords: passwords, passwordLogin: passwordLogin, revoker: revoker
         ).add(to: service.router)
         ServiceTokenRoutes(platform: platform, revoker: revoker).add(to: service.router)
-        AuditRoutes(platform: platform).add(to: service.router)
+        AuditRoutes(platform: platform, path: "/api/v1/auth/audit").add(to: service.router)
         MetadataRoutes(keys: keys, issuer: settings.platform.issuer).add(to: service.router)
     }
 }

@@ -23,15 +23,18 @@ struct EventRoutes: Sendable {
         let since = try Self.since(try request.query()["since"])
         let protocols = request.webSocketProtocols
         let chosen = protocols.first { $0.lowercased() == "bearer" }
-        guard request.isWebSocketUpgrade else { return .webSocket(request) { _, _ in } }
+        guard request.isWebSocketUpgrade else { return .webSocket(request) { _ in } }
         let stream = try await streams.open(subscriber)
-        return .webSocket(request, subprotocol: chosen) { inbound, outbound in
-            try await streams.serve(stream, since: since, until: { for try await _ in inbound {} }) { item in
+        return .webSocket(request, subprotocol: chosen) { outbound in
+            outbound.whenGone { stream.listener.end(.left) }
+            try await stream.serve(since: since) { item in
                 switch item {
                 case .event(let event): try await outbound.send(EventJSON.buffer(event))
                 case .beat: break  // The socket pings by itself.
                 case .end(let end):
-                    if end == .revoked { try await outbound.send(EventJSON.buffer(EventJSON.revoked(subscriber))) }
+                    if end == .revoked {
+                        try await outbound.send(EventJSON.buffer(EventJSON.revoked(stream.listener.subscriber)))
+                    }
                     outbound.closeWhenDone(end.close)
                 }
             }
@@ -48,12 +51,14 @@ struct EventRoutes: Sendable {
         let body = ResponseBody { writer in
             // Shows the client at once that the stream is open.
             try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
-            try await streams.serve(stream, since: since) { item in
+            try await stream.serve(since: since) { item in
                 switch item {
                 case .event(let event): try await writer.write(EventJSON.serverSent(event))
                 case .beat: try await writer.write(ByteBuffer(string: ": alive\n\n"))
                 case .end(let end):
-                    if end == .revoked { try await writer.write(EventJSON.serverSent(EventJSON.revoked(subscriber))) }
+                    if end == .revoked {
+                        try await writer.write(EventJSON.serverSent(EventJSON.revoked(stream.listener.subscriber)))
+                    }
                 }
             }
             try await writer.finish(nil)

@@ -110,11 +110,18 @@ final class Listener: Sendable {
     /// Hands the items to `body` in order until the end, or until `body` throws.
     func forEach(_ body: (Item) async throws -> Void) async throws {
         for await _ in wakes {
-            while let item = pop() {
-                try await body(item)
-                if case .end = item { return }
-            }
+            if try await drain(body) { return }
         }
+    }
+
+    /// Apart, so that a client which hears nothing does not hold room for an event all the while.
+    /// - Returns: Whether that was the end.
+    @inline(never) private func drain(_ body: (Item) async throws -> Void) async throws -> Bool {
+        while let item = pop() {
+            try await body(item)
+            if case .end = item { return true }
+        }
+        return false
     }
 
     func pop() -> Item? {

@@ -31,7 +31,9 @@ import WebSockets
         let store = platform.database.webhooks
         let webhookFeed = WebhookFeed(bus: platform.bus, webhooks: store, logger: logger)
         let sender = WebhookSender(
-            connector: try PublicConnector(allowed: settings.webhooks.allowed), timeout: settings.webhooks.timeout)
+            connector: try PublicConnector(allowed: settings.webhooks.allowed),
+            secrets: WebhookSecrets(box: try settings.webhooks.keyFile.map { try SecretBox(file: $0) }),
+            timeout: settings.webhooks.timeout)
         let choice = MethodChoice(forced: settings.method), metrics = WatchMetrics()
         let replicas = NIOLockedValueBox(Replicas(own: instance))
         let tools = WatchTools(
@@ -61,7 +63,7 @@ import WebSockets
                 webhooks: store, sender: sender, retries: settings.webhooks.retries, logger: logger))
         service.run(feed)
         service.run(subscribers)
-        service.serverBuilder = .http1WithWebSockets()
+        service.serverBuilder = .http1WithWebSockets(configuration: .init(pingInterval: settings.pingEvery))
 
         EventRoutes(audience: Audience(platform: platform, tickets: tickets), tickets: tickets, streams: streams)
             .add(to: service.router)

@@ -25,12 +25,16 @@ struct WatchSettings: ServiceSettings {
     let pushSecret: String?
     let subscribers: Int
     let queue: Int
+    /// How often the client of a WebSocket is asked for a sign of life.
+    let pingEvery: Duration
     let webhooks: Webhooks
 
     /// How webhooks are called.
     struct Webhooks: Sendable {
         let timeout: Duration
         let retries: WebhookDeliveries.Retries
+        /// Where the key is that secrets are sealed with; nil keeps them as they are.
+        let keyFile: String?
         /// Whether URLs without TLS are taken.
         let allowsInsecure: Bool
         /// What may be called beside the Internet.
@@ -65,6 +69,9 @@ struct WatchSettings: ServiceSettings {
             "events.subscribers", default: 20_000, in: 1...1_000_000, "WebSockets and event streams open at once")
         queue = read.int(
             "events.queue", default: 1024, in: 8...65_536, "Events queued for a slow reader before it must list again")
+        pingEvery = read.duration(
+            "events.ping", default: .seconds(30), in: .milliseconds(100)...(.seconds(300)),
+            "How often a WebSocket's client is asked for a sign of life; one that gives none until the next is cut off")
         webhooks = Self.webhooks(read)
     }
 
@@ -81,6 +88,10 @@ struct WatchSettings: ServiceSettings {
                     "How long after a failed call the next follows; each later one waits five times as long"),
                 attempts: read.int(
                     "webhooks.attempts", default: 9, in: 1...20, "Calls after which an event is given up")),
+            keyFile: read.optionalString(
+                "webhooks.key.file",
+                "File of the key that the secrets of webhooks are sealed with in the database (mode 0600), shared by all "
+                    + "replicas; made at the first start. Without it they are kept as they are"),
             allowsInsecure: read.bool("webhooks.insecure", default: false, "Whether webhooks may use plain HTTP"),
             allowed: PublicAddresses(allowing: networks)
                 ?? read.refuse("webhooks.allowed_networks", "must be networks like 10.1.0.0/16", .internet))

@@ -3,17 +3,19 @@ public import NIOCore
 import NIOPosix
 
 /// A server that keeps the Sieve scripts of mailboxes (RFC 5804).
-///
-/// The connection is not encrypted: the server must be one that is reached inside, as the address it is given says.
 public struct ManageSieve: Sendable {
     private let host: String
     private let port: Int
+    private let tls: SieveTLS?
     private let timeout: TimeAmount
 
-    /// - Parameter timeout: Of a whole session.
-    public init(host: String, port: Int, timeout: TimeAmount = .seconds(5)) {
+    /// - Parameters:
+    ///   - tls: Begun before the login (STARTTLS); nil for a server that is reached inside.
+    ///   - timeout: Of a whole session.
+    public init(host: String, port: Int, tls: SieveTLS? = nil, timeout: TimeAmount = .seconds(5)) {
         self.host = host
         self.port = port
+        self.tls = tls
         self.timeout = timeout
     }
 
@@ -39,6 +41,7 @@ public struct ManageSieve: Sendable {
         }
         var session = SieveSession(channel: channel, incoming: stream.makeAsyncIterator())
         _ = try await session.reply()
+        if let tls { try await session.startTLS(tls, host: host) }
         try await session.logIn(user: user, token: token)
         return try await body(&session)
     }
@@ -89,6 +92,15 @@ public struct SieveSession {
     /// Forgets a script that is not active (RFC 5804 §2.10).
     public mutating func delete(_ name: String) async throws {
         _ = try await command([.word("DELETESCRIPT"), .string(Array(name.utf8))])
+    }
+
+    /// RFC 5804 §2.2: what the server can do it says once more, under TLS.
+    mutating func startTLS(_ tls: SieveTLS, host: String) async throws {
+        _ = try await command([.word("STARTTLS")])
+        // What came behind the answer in the clear would be taken for the server's words under TLS.
+        guard parser.isEmpty else { throw ManageSieveError.malformed }
+        do { try await tls.begin(on: channel, host: host) } catch { throw ManageSieveError.away }
+        _ = try await reply()
     }
 
     mutating func logIn(user: String, token: String) async throws {

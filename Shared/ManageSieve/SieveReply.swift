@@ -29,6 +29,9 @@ struct SieveReplyParser {
 
     private var bytes: [UInt8] = []
 
+    /// Whether nothing has come that was not taken.
+    var isEmpty: Bool { bytes.isEmpty }
+
     mutating func append(_ more: some Sequence<UInt8>) throws(ManageSieveError) {
         bytes += more
         guard bytes.count <= Self.longest else { throw .malformed }

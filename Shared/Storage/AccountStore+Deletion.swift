@@ -124,6 +124,7 @@ extension AccountStore {
         try tx.execute("DELETE FROM mailbox_logins WHERE username IN (\(list: emails))")
         try tx.execute("DELETE FROM outbox WHERE mailbox IN (\(list: emails))")
         try tx.execute("DELETE FROM uploads WHERE mailbox IN (\(list: emails))")
+        try WebhookStore.end(ofMailboxes: emails, in: tx)
         try tx.execute("DELETE FROM accounts WHERE email IN (\(list: emails))")
     }
 }

@@ -204,8 +204,8 @@ public struct DomainStore: Sendable {
               d.dns_detail, d.created_at, d.deleted_at, d.purge_at,
               COALESCE(t.accounts, 0) AS accounts, COALESCE(t.aliases, 0) AS aliases,
               COALESCE(t.quota_mb, 0) AS quota_mb,
-              CAST((SELECT COALESCE(SUM(u.bytes), 0) FROM accounts a JOIN mailbox_usage u ON u.username = a.email
-                    WHERE a.domain_id = d.id) AS SIGNED) AS used_bytes
+              CAST((SELECT COALESCE(SUM(u.bytes), 0) FROM mailbox_usage u WHERE u.domain = d.domain) AS SIGNED)
+                AS used_bytes
             FROM domains d LEFT JOIN domain_totals t ON t.domain_id = d.id WHERE \(condition)
             """
         ).map(Self.domain)

@@ -40,6 +40,7 @@ enum Schema {
         Schema.outboxAndUploads,
         Schema.webhooks,
         Schema.hosting,
+        Schema.usageByDomain,
     ]
 
     private static let people: [SQL] = [

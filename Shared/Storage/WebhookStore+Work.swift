@@ -148,6 +148,32 @@ extension WebhookStore {
         try await database.execute("DELETE FROM webhook_cursors WHERE account NOT IN (SELECT email FROM accounts)")
     }
 
+    /// Puts each secret as `change` has it, unless somebody else changes it meanwhile.
+    public func changeSecrets(_ change: (String) throws -> String) async throws {
+        for row in try await database.query("SELECT id, secret FROM webhooks") {
+            let id = try row.int64("id"), old = try row.string("secret"), new = try change(old)
+            guard new != old else { continue }
+            try await database.execute("UPDATE webhooks SET secret = \(new) WHERE id = \(id) AND secret = \(old)")
+        }
+    }
+
+    /// Ends those that were of these mailboxes alone: without them they would be of none, or seem to be of all.
+    static func end(ofMailboxes emails: [String], in tx: Transaction) throws {
+        let webhooks = try tx.query(
+            """
+            SELECT x.webhook_id FROM webhook_accounts x JOIN accounts a ON a.id = x.account_id
+            WHERE a.email IN (\(list: emails))
+            """
+        ).map { try $0.int64("webhook_id") }
+        guard !webhooks.isEmpty else { return }
+        try tx.execute(
+            """
+            DELETE FROM webhooks WHERE id IN (\(list: webhooks)) AND NOT EXISTS (
+              SELECT 1 FROM webhook_accounts x JOIN accounts a ON a.id = x.account_id
+              WHERE x.webhook_id = webhooks.id AND a.email NOT IN (\(list: emails)))
+            """)
+    }
+
     private func note(_ id: Int64, status: Int?, error: String?) async throws {
         try await database.execute(
             """

@@ -10,7 +10,7 @@ public struct WebhookStore: Sendable {
 
     /// A new webhook.
     ///
-    /// - Parameter secret: What its calls are signed with.
+    /// - Parameter secret: What its calls are signed with, as it is to be kept.
     /// - Throws: `Failure`: `notFound` when a mailbox is none of the scope's, `invalid` when there are as many as may be.
     public func create(
         _ draft: Webhook.Draft, secret: String, owner: Webhook.Owner, scope: Scope
@@ -69,7 +69,7 @@ public struct WebhookStore: Sendable {
         try await database.execute("DELETE FROM webhooks WHERE id = \(id)")
     }
 
-    /// What its calls are signed with.
+    /// What its calls are signed with, as it is kept.
     ///
     /// - Throws: `Failure.notFound` also for one outside the scope.
     public func secret(of id: Int64, scope: Scope) async throws -> String {

@@ -23,6 +23,14 @@ struct HTTP1WebSocketChannel: ServerChildChannel, HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let configuration: WebSocketConfiguration
+    /// Of a request whole, and grows with what is read: NIO's own begins with twice as much, for as long as the
+    /// connection lives.
+    private static let receiveBuffer = AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 1024, maximum: 65_536)
+
+    init(responder: @escaping HTTPChannelHandler.Responder, configuration: WebSocketConfiguration) {
+        self.responder = SessionHandover.around(responder)
+        self.configuration = configuration
+    }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -31,6 +39,7 @@ struct HTTP1WebSocketChannel: ServerChildChannel, HTTPChannelHandler {
                 decoder: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes)),
                 codec: HTTP1ToHTTPServerCodec(secure: false), expectation: ContinueAnswer(),
                 state: HTTPConnectionStateHandler(idleTimeout: configuration.idleTimeout, logger: logger))
+            try channel.syncOptions?.setOption(.recvAllocator, value: Self.receiveBuffer)
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(http.encoder)
             try pipeline.addHandler(http.decoder)

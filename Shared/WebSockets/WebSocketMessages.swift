@@ -12,6 +12,8 @@ final class WebSocketMessages: ChannelDuplexHandler {
     typealias OutboundOut = WebSocketFrame
 
     private let configuration: WebSocketConfiguration
+    /// Whether the session reads what the client says.
+    private let areHeard: Bool
     private var closeSent = false
     private var inputEnded = false
     /// Whether the client gave a sign of life since the last ping.
@@ -19,7 +21,10 @@ final class WebSocketMessages: ChannelDuplexHandler {
     private var ping: Scheduled<Void>?
     private var closing: Scheduled<Void>?
 
-    init(configuration: WebSocketConfiguration) { self.configuration = configuration }
+    init(configuration: WebSocketConfiguration, areHeard: Bool) {
+        self.configuration = configuration
+        self.areHeard = areHeard
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { schedulePing(context) }
 
@@ -90,7 +95,7 @@ final class WebSocketMessages: ChannelDuplexHandler {
         // §8.1: text that is not UTF-8 fails the connection.
         let isUTF8 = text.withUnsafeReadableBytes { String(validating: $0, as: UTF8.self) != nil }
         guard isUTF8 else { return sendClose(context, code: 1007) }
-        context.fireChannelRead(wrapInboundOut(.body(text)))
+        if areHeard { context.fireChannelRead(wrapInboundOut(.body(text))) }
     }
 
     /// §5.5.1: the answer echoes the code, if it is one that may be sent (§7.4).

@@ -25,6 +25,8 @@ public struct WebSocketInbound: AsyncSequence, Sendable {
 /// The way to the client. A write waits until the connection takes it, so a slow reader slows its writer.
 public struct WebSocketOutbound {
     var writer: any ResponseBodyWriter
+    /// nil where there is no connection.
+    var closed: EventLoopFuture<Void>?
     fileprivate(set) var close: WebSocketClose?
 
     /// Sends a text message.
@@ -34,6 +36,9 @@ public struct WebSocketOutbound {
 
     /// Sends a text message given as its UTF-8 bytes, which many sessions may share.
     public mutating func send(_ text: ByteBuffer) async throws { try await writer.write(text) }
+
+    /// Has `body` called once the connection is closed, at once if it is.
+    public func whenGone(_ body: @escaping @Sendable () -> Void) { closed?.whenComplete { _ in body() } }
 
     /// What the client is told when the session ends; without it 1000 (normal closure).
     public mutating func closeWhenDone(_ close: WebSocketClose) { self.close = close }
@@ -87,17 +92,59 @@ extension Response {
         headers[.secWebSocketProtocol] = subprotocol
         let inbound = WebSocketInbound(body: request.body)
         let body = ResponseBody { writer in
-            var outbound = WebSocketOutbound(writer: writer)
-            do {
-                try await session(inbound, &outbound)
-            } catch is ChannelError {
-                // The client is gone: the usual end.
-            } catch is CancellationError {
-                // The server is: likewise.
+            guard let handover = SessionHandover.current else {
+                return try await run(session, inbound, WebSocketOutbound(writer: writer))
             }
-            try await outbound.writer.finish(outbound.close.map(CloseTrailer.fields))
+            // Whoever takes the session over does so when nobody here has the writer any more.
+            nonisolated(unsafe) let outbound = WebSocketOutbound(writer: writer, closed: handover.closed)
+            handover.leave { try await run(session, inbound, outbound) }
         }
         return Response(status: .switchingProtocols, headers: headers, body: body)
+    }
+
+    /// As the other, for a client that is only told: what it says is passed over, and nobody waits for it.
+    public static func webSocket(
+        _ request: Request, subprotocol: String? = nil,
+        telling session: @escaping @Sendable (inout WebSocketOutbound) async throws -> Void
+    ) -> Response {
+        var response = webSocket(request, subprotocol: subprotocol) { _, outbound in try await session(&outbound) }
+        if response.status == .switchingProtocols { IgnoredMessages.mark(&response.headers) }
+        return response
+    }
+
+    private static func run(
+        _ session: (WebSocketInbound, inout WebSocketOutbound) async throws -> Void, _ inbound: WebSocketInbound,
+        _ outbound: WebSocketOutbound
+    ) async throws {
+        var outbound = outbound
+        do {
+            try await session(inbound, &outbound)
+        } catch is ChannelError {
+            // The client is gone: the usual end.
+        } catch is CancellationError {
+            // The server is: likewise.
+        }
+        try await end(outbound)
+    }
+
+    /// Apart, so that what it needs is not kept while the session runs.
+    @inline(never) private static func end(_ outbound: WebSocketOutbound) async throws {
+        try await outbound.writer.finish(outbound.close.map(CloseTrailer.fields))
+    }
+}
+
+/// Tells the channel that nobody hears the client's messages, by a field of the 101 that never reaches the wire.
+enum IgnoredMessages {
+    // A valid field name, spelled out here.
+    private static let field = HTTPField.Name("websocket-messages-ignored")!
+
+    static func mark(_ fields: inout HTTPFields) { fields[field] = "" }
+
+    /// - Returns: Whether they were marked.
+    static func unmark(_ fields: inout HTTPFields) -> Bool {
+        guard fields.contains(field) else { return false }
+        fields[field] = nil
+        return true
     }
 }
 

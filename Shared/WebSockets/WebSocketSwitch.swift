@@ -52,8 +52,9 @@ final class WebSocketSwitch: ChannelDuplexHandler, RemovableChannelHandler {
             head.headerFields[.upgrade] = "websocket"
             head.headerFields[.secWebSocketAccept] = handshake.accept
             head.headerFields[.transferEncoding] = nil
+            let areMessagesHeard = !IgnoredMessages.unmark(&head.headerFields)
             context.writeAndFlush(wrapOutboundOut(.head(head)), promise: promise)
-            becomeWebSocket(context: context)
+            becomeWebSocket(context: context, areMessagesHeard: areMessagesHeard)
         case (.head(var head), .offered(_, let heldEnd)) where head.status.kind != .informational:
             head.headerFields[.connection] = "close"
             state = .closing
@@ -73,7 +74,7 @@ final class WebSocketSwitch: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func becomeWebSocket(context: ChannelHandlerContext) {
+    private func becomeWebSocket(context: ChannelHandlerContext, areMessagesHeard: Bool) {
         let pipeline = context.pipeline.syncOperations
         do {
             _ = pipeline.removeHandler(http.state)
@@ -87,7 +88,8 @@ final class WebSocketSwitch: ChannelDuplexHandler, RemovableChannelHandler {
                 NIOWebSocketFrameAggregator(
                     minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 4096,
                     maxAccumulatedFrameSize: configuration.maximumMessageSize), position: .before(self))
-            try pipeline.addHandler(WebSocketMessages(configuration: configuration), position: .before(self))
+            try pipeline.addHandler(
+                WebSocketMessages(configuration: configuration, areHeard: areMessagesHeard), position: .before(self))
             _ = pipeline.removeHandler(http.encoder)
             // The decoder leaves a moment later and then passes on what came behind the request; NIOAsyncChannel
             // delivers it only when told that the read is complete.

@@ -32,6 +32,8 @@ import Testing
         template.services = [("_imaps._tcp", "imap.example.net", 993)]
         template.mtaSTS = MTASTSPolicy(mode: "enforce", mxHost: "mx.example.net")
         template.tlsReports = "mailto:tls@{domain}"
+        template.userAgentConfigurationDigest = [0xff, 0x00, 0xfe]
+        template.tlsa = ["3 1 1 0a0b"]
         let more = try records(template).dropFirst(5)
         #expect(
             Array(more) == [
@@ -40,6 +42,9 @@ import Testing
                 #"_mta-sts.example.com TXT "v=STSv1; id=\#(template.mtaSTS?.id ?? "")""#,
                 "mta-sts.example.com CNAME auto.example.net.",
                 #"_smtp._tls.example.com TXT "v=TLSRPTv1; rua=mailto:tls@example.com""#,
+                "ua-auto-config.example.com CNAME auto.example.net.",
+                #"_ua-auto-config.example.com TXT "v=UAAC1; a=sha256; d=/wD+""#,
+                "_25._tcp.mx.example.net TLSA 3 1 1 0a0b",
             ])
         #expect(template.mtaSTS?.id.count == 16)
         #expect(template.mtaSTS?.id != MTASTSPolicy(mode: "testing", mxHost: "mx.example.net").id)
@@ -68,6 +73,24 @@ import Testing
                 "5 theirs.example."
             ])
         #expect(change.values(name: "example.com", type: .txt, existing: texts) == texts, "not what we wrote")
+    }
+
+    /// The next certificate's stands beside this one's (RFC 7671 §8.1).
+    @Test func aCertificateMayHaveASuccessor() throws {
+        let domain = try DomainName("example.net")
+        var template = Self.template
+        template.tlsa = ["3 1 1 0a0b"]
+        let records = template.records(for: domain, keys: []).filter { $0.type == .tlsa }
+        #expect(records.map { $0.isWithin(domain) } == [true])
+        #expect(try records.map { $0.isWithin(try DomainName("ample.net")) } == [false])
+        let change = DNSChange(domain: domain, wanted: records)
+        let name = "_25._tcp.mx.example.net"
+        #expect(
+            change.values(name: name, type: .tlsa, existing: ["3 1 1 FFFF", "3 1 1 0A0B"]) == [
+                "3 1 1 FFFF", "3 1 1 0a0b",
+            ])
+        #expect(DNSReport.verdict(records[0], ["3 1 1 FFFF", "3 1 1 0A0B"]).0 == .ok)
+        #expect(DNSReport.verdict(records[0], ["3 1 1 FFFF"]).0 == .missing)
     }
 
     @Test func everyFaultHasItsSentence() throws {

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import NIOHTTP1
 import TestSupport
@@ -27,11 +28,18 @@ import Testing
         return (reply, tree)
     }
 
+    /// What is wrong with it by a schema of `outside/schemas`.
+    private func faults(of reply: Reply, _ schema: String) async throws -> JSON {
+        let task: JSON = ["document": .string(reply.text), "schema": .string(schema)]
+        return try await Outside(script: "xml_valid.py", task).next()
+    }
+
     @Test(arguments: ["/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml"])
     func thunderbirdIsToldOfServersAndLogins(path: String) async throws {
         let query = path + "?emailaddress=alice%40\(tenant.domain)"
         let (reply, xml) = try await fetch(query, host: "autoconfig.\(tenant.domain)")
         #expect(reply.status == 200 && reply.headers["content-type"]?.hasPrefix("text/xml") == true)
+        #expect(try await faults(of: reply, "autoconfig.rng") == [])
         let provider = xml["emailProvider"][0]
         #expect(
             xml["@version"] == "1.1" && provider["@id"].string == tenant.domain
@@ -71,6 +79,7 @@ import Testing
             """
         let (reply, xml) = try await fetch(path, host: "autodiscover.\(tenant.domain)", body: body)
         #expect(reply.status == 200, "\(reply.text)")
+        #expect(try await faults(of: reply, "autodiscover.rng") == [])
         let account = xml["Response"][0]["Account"][0]
         #expect(account["AccountType"][0]["#"] == "email" && account["Action"][0]["#"] == "settings")
         let protocols = account["Protocol"].items
@@ -93,6 +102,7 @@ import Testing
             reply.status == 200 && ["600", "601"].contains(xml["Response"][0]["Error"][0]["ErrorCode"][0]["#"].string),
             "\(reply.text)")
         #expect(!reply.text.contains("root:"))
+        #expect(try await faults(of: reply, "autodiscover.rng") == [])
     }
 
     @Test func outlookIsToldWhereToAsk() async throws {
@@ -142,6 +152,10 @@ import Testing
         let configuration = try reply.json(200)
         #expect(configuration["protocols"]["imap"]["host"] == "mx.xynap.test", "\(reply.text)")
         #expect(configuration["authentication"]["oauth-public"]["issuer"].string == platform.stack.gatewayURL)
+        #expect(try await platform.dig("CNAME", "ua-auto-config.\(tenant.domain)") == ["mx.xynap.test."])
+        let digest = Data(SHA256.hash(data: Data(reply.text.utf8))).base64EncodedString()
+        #expect(
+            try await platform.dig("TXT", "_ua-auto-config.\(tenant.domain)") == ["v=UAAC1; a=sha256; d=\(digest)"])
     }
 
     @Test func whoIsNotHostedHereGetsNothing() async throws {

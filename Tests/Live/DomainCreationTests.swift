@@ -65,6 +65,18 @@ import Testing
             stolen.status == 409 && stolen.json["detail"].string?.contains("\(customer)") == false, "\(stolen.text)")
     }
 
+    /// Of its own mailboxes, not of a domain below it.
+    @Test func whatItsMailboxesHoldIsSummed() async throws {
+        let tenant = try await platform.newTenant(), name = tenant.domain
+        try await platform.sql(
+            """
+            INSERT INTO mailbox_usage (username, bytes, messages)
+            VALUES ('one@\(name)', 1048576, 1), ('two@\(name)', 2097153, 1), ('three@below.\(name)', 9000000, 1)
+            """)
+        let found = try await platform.hoster.get("/api/v1/mail/domains/\(tenant.domainID)").json(200)
+        #expect(found["used_mb"] == 4)
+    }
+
     @Test func twoAtOnceMakeOne() async throws {
         let name = unique("race") + ".test"
         let statuses = try await withThrowingTaskGroup(of: Int.self) { group in

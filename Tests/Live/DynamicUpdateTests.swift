@@ -67,7 +67,7 @@ import Testing
 
     /// An admin-api with a database of its own: nobody else's then writes the records of these domains.
     private func service(
-        _ server: NameServer, key: String = NameServer.secret
+        _ server: NameServer, key: String = NameServer.secret, _ more: [String: String] = [:]
     ) async throws -> (service: OwnService, hoster: Client) {
         let service = try await OwnService(
             "admin-api", of: platform,
@@ -75,7 +75,7 @@ import Testing
                 "DNS_PUBLISHER": "rfc2136", "DNS_UPDATE_SERVER": "127.0.0.1", "DNS_UPDATE_PORT": "\(server.port)",
                 "DNS_UPDATE_KEY": key, "DNS_RESOLVER_PORT": "\(server.port)", "POLICY_PORT": "0",
                 "DATABASE_NAME": database, "DKIM_DIRECTORY": server.folder, "MAIL_FOLDERS": server.folder,
-            ])
+            ].merging(more) { $1 })
         let source = platform.stack.database.name
         try await eventually(within: .seconds(20), "its database is whole, with the token and the customer") {
             try await execute(
@@ -128,6 +128,32 @@ import Testing
         #expect(try await server.dig("MX", zone) == [])
         #expect(try await server.dig("TXT", zone) == ["theirs"])
         #expect(try await server.dig("A", "www.\(zone)") == ["192.0.2.1"])
+    }
+
+    /// TLSA records are the mail host's, whose zone is nobody's domain here: they are told and looked for, not written.
+    @Test func theMailHostsCertificateIsLookedFor() async throws {
+        let zone = unique("bind") + ".test", value = "3 1 1 " + String(repeating: "0a", count: 32)
+        let server = try NameServer(zone: zone)
+        let process = try server.start()
+        defer { process.terminate() }
+        try await eventually(within: .seconds(10), "BIND answers") {
+            try await server.dig("A", "www.\(zone)") == ["192.0.2.1"]
+        }
+        let (service, hoster) = try await service(server, ["DNS_MX_HOST": "www.\(zone)", "DNS_TLSA": value])
+        defer { service.stop() }
+        let made = try await create(hoster, "below.\(zone)")
+        let wanted = made["records"].items.last
+        #expect(made["dns"]["status"] == "ok", "\(made["dns"])")
+        #expect(wanted?["name"].string == "_25._tcp.www.\(zone)" && wanted?["value"].string == value)
+        let route = "/api/v1/mail/domains/\(made["id"].int ?? 0)/dns"
+        let report = try await hoster.get(route).json(200)
+        #expect(report["agrees"] == false && report["records"].items.last?["status"] == "missing", "\(report)")
+        let update = try Outside(
+            URL(filePath: "/usr/bin/nsupdate"), ["-y", "hmac-sha256:xynap-mail:\(NameServer.secret)"],
+            input: Data("server 127.0.0.1 \(server.port)\nadd _25._tcp.www.\(zone) 60 TLSA \(value)\nsend\n".utf8))
+        #expect(await update.status() == 0)
+        let agreed = try await hoster.get(route).json(200)
+        #expect(agreed["agrees"] == true, "\(agreed)")
     }
 
     @Test func whatTheServerDoesNotDoIsTold() async throws {

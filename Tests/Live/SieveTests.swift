@@ -40,6 +40,38 @@ import Testing
         #expect(loop.status == 422 && loop.faultyFields == ["destinations"], "\(loop.text)")
     }
 
+    /// By STARTTLS, with the platform's own authority; and not with a certificate that nobody vouches for.
+    @Test func scriptsAreKeptUnderTLS() async throws {
+        let settings = ["SIEVE_SECURITY": "starttls", "POLICY_PORT": "0", "TLS_CA_FILE": platform.stack.tlsCA]
+        let own = try await OwnService("admin-api", of: platform, settings: settings)
+        defer { own.stop() }
+        let route = alice.accountRoute("/forwarding")
+        let client = own.client.with(.serviceToken(platform.stack.serviceToken))
+        let set = try await client.put(route, ["destinations": [.string(bob.email)]])
+        #expect(set.status == 200, "\(set.text)")
+        #expect(try await alice.client.get(route).json(200)["enabled"] == true)
+        let wary = try await OwnService(
+            "admin-api", of: platform,
+            settings: settings.merging(["TLS_CA_FILE": "/etc/ssl/certs/ca-certificates.crt"]) { $1 })
+        defer { wary.stop() }
+        let refused = try await wary.client.with(.serviceToken(platform.stack.serviceToken)).get(route)
+        #expect(refused.status == 503 && refused.isCleanProblem, "\(refused.text)")
+    }
+
+    /// Where Dovecot hands over what it forwards, only mailboxes of ours send, and nobody.
+    @Test(arguments: [("stranger@elsewhere.example", false), ("<>", true), ("alice", true)])
+    func strangersDoNotSendByTheWayOfForwards(sender: String, isTaken: Bool) async throws {
+        let configuration = try String(contentsOfFile: platform.stack.state + "/etc/postfix/master.cf", encoding: .utf8)
+        let service = try #require(configuration.firstMatch(of: /:(\d+) inet .*\n  -o syslog_name=postfix\/reinject/))
+        let swaks = try Outside(
+            URL(filePath: "/usr/bin/swaks"),
+            [
+                "--server", platform.stack.imapHost, "--port", String(service.1), "--helo", "dovecot", "--quit-after",
+                "RCPT", "--from", sender == "alice" ? alice.email : sender, "--to", bob.email, "--hide-all",
+            ])
+        #expect((await swaks.status() == 0) == isTaken)
+    }
+
     @Test func absenceIsTold() async throws {
         let carol = try await tenant.newMailbox("carol")
         let route = alice.accountRoute("/autoreply")

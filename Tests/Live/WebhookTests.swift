@@ -35,6 +35,8 @@ import Testing
         #expect(hook["accounts"] == [.string(bob.email)] && hook["secret"].string?.hasPrefix("whsec_") == true)
         try tell(receiver, secretOf: hook)
         let id = hook["id"].int ?? 0
+        let kept = try await platform.sql("SELECT secret FROM webhooks WHERE id = \(id)")
+        #expect(kept.first?.hasPrefix("sealed:") == true, "whoever reads the database cannot sign")
         #expect(try await bob.client.get("\(Self.path)/\(id)").json(200)["secret"] == .null)
         let subjects = (1...5).map { "Hook \($0)" }
         try await bob.deliver(subjects)

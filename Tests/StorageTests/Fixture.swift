@@ -15,6 +15,9 @@ struct Fixture: Sendable {
         try await database.migrate()
     }
 
+    /// Of another database.
+    init(database: Database) { self.database = database }
+
     static func unique() -> String { "t" + String(UInt64.random(in: 0 ... .max), radix: 36) }
 
     /// As long as the hash of a token.

@@ -4,6 +4,7 @@ import HummingbirdCore
 import HummingbirdTesting
 import Logging
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import WebSockets
@@ -11,7 +12,8 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct WebSocketTests {
     /// A server with an echo at `/ws`, which closes as it is told to by `close <code>`.
     func withServer(
-        _ configuration: WebSocketConfiguration = .init(), _ test: @escaping @Sendable (Int) async throws -> Void
+        _ configuration: WebSocketConfiguration = .init(), ended: AsyncStream<Void>.Continuation? = nil,
+        _ test: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
         let router = Router()
         router.get("/hello") { _, _ in "Hello" }
@@ -29,6 +31,15 @@ import Testing
                 }
             }
         }
+        router.get("/told") { request, _ in
+            Response.webSocket(request) { outbound in
+                let (gone, isGone) = AsyncStream<Void>.makeStream()
+                outbound.whenGone { isGone.finish() }
+                try await outbound.send("told")
+                for await _ in gone {}
+                ended?.yield()
+            }
+        }
         let application = Application(
             router: router, server: .http1WithWebSockets(configuration: configuration),
             configuration: .init(address: .hostname("127.0.0.1", port: 0)), logger: Logger(label: "test"))
@@ -38,7 +49,7 @@ import Testing
     @Test func theHandshakeOfTheRFC() async throws {
         try await withServer { port in
             try await RawClient.connected(port: port) { client in
-                let head = try await client.open()
+                let head = try await client.open("/ws")
                 #expect(head.hasPrefix("HTTP/1.1 101 "))
                 #expect(head.lowercased().contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="))
                 #expect(!head.lowercased().contains("transfer-encoding"))
@@ -50,7 +61,7 @@ import Testing
     @Test func messagesComeBack() async throws {
         try await withServer { port in
             try await RawClient.connected(port: port) { client in
-                _ = try await client.open()
+                _ = try await client.open("/ws")
                 for index in 0..<50 {
                     try await client.text("hällo \(index)")
                     #expect(try await client.next()?.text == "hällo \(index)")
@@ -79,7 +90,7 @@ import Testing
                 #expect(try await client.read(until: "world").contains("200 OK"))
             }
             try await RawClient.connected(port: port) { client in
-                try await client.write(Array(RawClient.handshake.utf8) + RawClient.frame(1, Array("early".utf8)))
+                try await client.write(Array(RawClient.handshake("/ws").utf8) + RawClient.frame(1, Array("early".utf8)))
                 #expect(try await client.head().hasPrefix("HTTP/1.1 101 "))
                 #expect(try await client.next()?.text == "early")
             }
@@ -105,7 +116,7 @@ import Testing
         try await withServer { port in
             for (path, status) in [("/refused", "401"), ("/nowhere", "404"), ("/hello", "200")] {
                 try await RawClient.connected(port: port) { client in
-                    try await client.write(RawClient.handshake.replacing("/ws", with: path))
+                    try await client.write(RawClient.handshake(path))
                     #expect(try await client.head().contains(" \(status) "))
                     #expect(try await client.isClosed())
                 }
@@ -115,7 +126,7 @@ import Testing
                 #expect(try await client.head().contains(" 426 "))
             }
             try await RawClient.connected(port: port) { client in
-                try await client.write(RawClient.handshake.replacing("Version: 13", with: "Version: 8"))
+                try await client.write(RawClient.handshake("/ws").replacing("Version: 13", with: "Version: 8"))
                 #expect(try await client.head().contains(" 426 "))
             }
         }
@@ -139,7 +150,7 @@ import Testing
     func whatTheRFCForbids(name: String, bytes: [UInt8], code: Int) async throws {
         try await withServer { port in
             try await RawClient.connected(port: port) { client in
-                _ = try await client.open()
+                _ = try await client.open("/ws")
                 try await client.write(bytes)
                 #expect(try await client.next()?.code == code, "\(name)")
             }
@@ -149,7 +160,7 @@ import Testing
     @Test func theSessionChoosesTheCloseCode() async throws {
         try await withServer { port in
             try await RawClient.connected(port: port) { client in
-                _ = try await client.open()
+                _ = try await client.open("/ws")
                 try await client.text("close 4401")
                 let close = try await client.next()
                 #expect(close?.code == 4401)
@@ -163,23 +174,42 @@ import Testing
     @Test func theClientCloses() async throws {
         try await withServer { port in
             try await RawClient.connected(port: port) { client in
-                _ = try await client.open()
+                _ = try await client.open("/ws")
                 try await client.write(RawClient.frame(8, [0x03, 0xe8] + Array("bye".utf8)))
                 #expect(try await client.next()?.code == 1000)
                 #expect(try await client.isClosed())
             }
             try await RawClient.connected(port: port) { client in
-                _ = try await client.open()
+                _ = try await client.open("/ws")
                 client.finish()
                 #expect(try await client.isClosed())
             }
         }
     }
 
+    /// Whoever is only told is not waited for, may say what it likes, and is missed when it goes.
+    @Test func aClientThatIsOnlyTold() async throws {
+        let (sessions, ended) = AsyncStream<Void>.makeStream()
+        try await withServer(ended: ended) { port in
+            try await RawClient.connected(port: port) { client in
+                let head = try await client.open("/told")
+                #expect(head.hasPrefix("HTTP/1.1 101 ") && !head.lowercased().contains("ignored"))
+                #expect(try await client.next()?.text == "told")
+                for index in 0..<100 { try await client.text("chatter \(index)") }
+                try await client.write(RawClient.frame(9, []))
+                #expect(try await client.next()?.opcode == 10)
+                try await client.write(RawClient.frame(8, [0x03, 0xe8]))
+                #expect(try await client.next()?.code == 1000)
+                #expect(try await client.isClosed())
+            }
+            for await _ in sessions { break }
+        }
+    }
+
     @Test func aSilentClientIsPingedAndThenCutOff() async throws {
         try await withServer(WebSocketConfiguration(pingInterval: .milliseconds(200))) { port in
             try await RawClient.connected(port: port) { client in
-                _ = try await client.open()
+                _ = try await client.open("/ws")
                 #expect(try await client.next()?.opcode == 9)
                 try await client.write(RawClient.frame(10, []))
                 #expect(try await client.next()?.opcode == 9)
@@ -191,7 +221,7 @@ import Testing
     @Test func aClientThatDoesNotAnswerACloseIsCutOff() async throws {
         try await withServer(WebSocketConfiguration(closeTimeout: .milliseconds(200))) { port in
             try await RawClient.connected(port: port) { client in
-                _ = try await client.open()
+                _ = try await client.open("/ws")
                 try await client.text("close 4000")
                 #expect(try await client.next()?.code == 4000)
                 #expect(try await client.isClosed())
@@ -203,7 +233,7 @@ import Testing
         try await withServer { port in
             try await RawClient.connected(port: port) { client in
                 try await client.write(
-                    RawClient.handshake.replacing(
+                    RawClient.handshake("/ws").replacing(
                         "Sec-WebSocket-Version",
                         with: "Sec-WebSocket-Protocol: bearer, abc.def\r\nSec-WebSocket-Version"))
                 #expect(try await client.head().lowercased().contains("sec-websocket-protocol: bearer\r\n"))

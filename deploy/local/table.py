@@ -152,6 +152,7 @@ def services(state: State) -> list[Process]:
             "WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.0/8",
             "WEBHOOKS_RETRY": "500ms",
             "WEBHOOKS_ATTEMPTS": 3,
+            "WEBHOOKS_KEY_FILE": state.path / "keys/webhooks.key",
         }),
     ]  # fmt: skip
 

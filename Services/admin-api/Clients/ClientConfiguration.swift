@@ -130,22 +130,13 @@ struct ClientConfiguration: Sendable {
             """
     }
 
-    /// PACC (draft-ietf-mailmaint-pacc): where the servers are, and who gives tokens for them.
-    var userAgentConfiguration: UserAgentConfiguration {
-        UserAgentConfiguration(
-            protocols: .init(
-                imap: .init(host: settings.imapHost), smtp: .init(host: settings.smtpHost)),
-            authentication: .init(oauthPublic: .init(issuer: settings.issuer), password: true),
-            info: .init(provider: .init(name: settings.name)))
-    }
-
     private var issuerHost: String {
         let rest = settings.issuer.split(separator: "/", omittingEmptySubsequences: true).dropFirst().first
         return String(rest?.prefix { $0 != ":" } ?? "")
     }
 }
 
-/// The document of PACC.
+/// PACC (draft-ietf-mailmaint-pacc): where the servers are, and who gives tokens for them.
 struct UserAgentConfiguration: Encodable, Sendable {
     struct Server: Encodable, Sendable { let host: String }
     struct Protocols: Encodable, Sendable { let imap, smtp: Server }
@@ -165,4 +156,10 @@ struct UserAgentConfiguration: Encodable, Sendable {
     let protocols: Protocols
     let authentication: Authentication
     let info: Info
+
+    init(_ settings: ClientSettings) {
+        protocols = Protocols(imap: Server(host: settings.imapHost), smtp: Server(host: settings.smtpHost))
+        authentication = Authentication(oauthPublic: OAuth(issuer: settings.issuer), password: true)
+        info = Info(provider: Provider(name: settings.name))
+    }
 }

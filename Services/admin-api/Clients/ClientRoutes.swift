@@ -80,8 +80,11 @@ struct ClientRoutes: Sendable {
     @Sendable private func userAgentConfiguration(
         _ request: Request, _ context: ServiceContext
     ) async throws -> Response {
-        let client = try await client(request, address: request.query()["emailaddress"])
-        return try .json(client.userAgentConfiguration)
+        _ = try await client(request, address: request.query()["emailaddress"])
+        // These very bytes: programs compare their digest with the domain's record.
+        return Response(
+            status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-cache"],
+            body: .init(byteBuffer: ByteBuffer(bytes: settings.userAgentConfiguration)))
     }
 
     // MARK: which domain

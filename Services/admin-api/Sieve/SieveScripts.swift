@@ -7,8 +7,12 @@ struct SieveScripts: Sendable {
     private let server: ManageSieve
     private let tokens: MailTokenSource?
 
-    init(_ settings: AdminSettings) {
-        server = ManageSieve(host: settings.sieveHost, port: settings.sievePort)
+    /// - Throws: When the certificates to trust cannot be read.
+    init(_ settings: AdminSettings) throws {
+        server = ManageSieve(
+            host: settings.sieveHost, port: settings.sievePort,
+            tls: settings.sieveUsesTLS ? try SieveTLS(certificateAuthorityFile: settings.certificateAuthorityFile) : nil
+        )
         tokens = settings.serviceToken.map { MailTokenSource(authURL: settings.authURL, serviceToken: $0) }
     }
 

@@ -59,11 +59,19 @@ final class WebhookDeliveries: Service {
                 }
                 if cleanAt <= .now {
                     cleanAt = .now + .seconds(3600)
-                    try? await webhooks.clean(deadSince: Timestamp.now() - Self.deadLife)
+                    await clean()
                 }
                 if claimed.isEmpty { await Pause.until(Self.pause) }
             }
         }
+    }
+
+    /// Forgets what is dead for long, and seals secrets from before there was a key.
+    private func clean() async {
+        do {
+            try await webhooks.clean(deadSince: Timestamp.now() - Self.deadLife)
+            try await webhooks.changeSecrets(sender.secrets.seal)
+        } catch { logger.notice("Webhooks not cleaned up", metadata: ["error": "\(error)"]) }
     }
 
     private func claim() async -> [WebhookStore.Delivery] {
@@ -80,6 +88,9 @@ final class WebhookDeliveries: Service {
     private func deliver(_ delivery: WebhookStore.Delivery) async {
         let outcome = await sender.send(
             delivery.body, id: "msg_\(delivery.id)", to: delivery.url, secret: delivery.secret)
+        if outcome.error == "secret_unopenable" {
+            logger.error("A webhook's secret was sealed with another key than ours; see XYNAP_WEBHOOKS_KEY_FILE")
+        }
         Counter(label: "webhook_calls_total", dimensions: [("outcome", outcome.error ?? "taken")]).increment()
         do { try await note(outcome, of: delivery) } catch {
             // The lease ends by itself: it is told again.

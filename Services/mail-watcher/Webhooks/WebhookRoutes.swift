@@ -69,7 +69,8 @@ struct WebhookRoutes: Sendable {
             events: try Self.events(asked.events ?? []))
         let secret = WebhookSignature.newSecret()
         let webhook = try await webhooks.create(
-            draft, secret: secret, owner: context.caller.webhookOwner, scope: context.caller.scope)
+            draft, secret: try sender.secrets.seal(secret), owner: context.caller.webhookOwner,
+            scope: context.caller.scope)
         await feed.begin()
         await watch(webhook.accounts)
         return try .json(Created(webhook: webhook, secret: secret), status: .created)

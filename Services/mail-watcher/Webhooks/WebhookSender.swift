@@ -18,6 +18,7 @@ struct WebhookSender: Sendable {
     }
 
     let connector: PublicConnector
+    let secrets: WebhookSecrets
     let timeout: Duration
 
     /// False when every address of the host is private. One that has no address now may have one later.
@@ -28,9 +29,12 @@ struct WebhookSender: Sendable {
         } catch { return error as? PublicConnector.Refusal != .refused }
     }
 
-    /// - Parameter id: The same for each attempt, so that the receiver knows what it has already.
-    func send(_ body: [UInt8], id: String, to text: String, secret: String) async -> Outcome {
+    /// - Parameters:
+    ///   - id: The same for each attempt, so that the receiver knows what it has already.
+    ///   - secret: As it is kept.
+    func send(_ body: [UInt8], id: String, to text: String, secret kept: String) async -> Outcome {
         guard let url = PublicURL(text) else { return Outcome(error: "malformed_url") }
+        guard let secret = try? secrets.open(kept) else { return Outcome(error: "secret_unopenable") }
         let seconds = Timestamp.now() / 1000
         let headers: HTTPHeaders = [
             "host": url.authority, "user-agent": "xynap-mail webhooks", "content-type": "application/json",

@@ -1,24 +1,29 @@
-import NIOCore
+public import NIOCore
 import NIOPosix
 
-/// A bare socket, so that a test can say exactly what goes over the wire.
-struct RawClient: ~Copyable {
-    struct Frame: Equatable {
-        let opcode: UInt8
-        let payload: [UInt8]
+/// A bare socket to a WebSocket server, so that a test can say exactly what goes over the wire.
+public struct RawClient: ~Copyable {
+    public struct Frame: Equatable, Sendable {
+        public let opcode: UInt8
+        public let payload: [UInt8]
 
-        var text: String { String(decoding: payload, as: UTF8.self) }
+        public init(opcode: UInt8, payload: [UInt8]) {
+            self.opcode = opcode
+            self.payload = payload
+        }
+
+        public var text: String { String(decoding: payload, as: UTF8.self) }
         /// The code of a close frame.
-        var code: Int? { opcode == 8 && payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil }
+        public var code: Int? { opcode == 8 && payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil }
     }
 
     private var iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
-    let channel: any Channel
+    public let channel: any Channel
     private var buffer = ByteBuffer()
 
     /// Runs `body` with a connection to the port, which is closed after it.
-    static func connected(port: Int, _ body: @Sendable (inout RawClient) async throws -> Void) async throws {
+    public static func connected(port: Int, _ body: @Sendable (inout RawClient) async throws -> Void) async throws {
         let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .connect(host: "127.0.0.1", port: port) { channel in
@@ -49,22 +54,26 @@ struct RawClient: ~Copyable {
         self.channel = channel
     }
 
-    func write(_ text: String) async throws { try await outbound.write(ByteBuffer(string: text)) }
-    func write(_ bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
-    func finish() { outbound.finish() }
+    public func write(_ text: String) async throws { try await outbound.write(ByteBuffer(string: text)) }
+    public func write(_ bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
+    public func finish() { outbound.finish() }
 
-    static let handshake = """
-        GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n
+    public static func handshake(_ path: String, headers: [String: String] = [:]) -> String {
         """
+        GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        \(headers.map { "\($0): \($1)\r\n" }.joined())\r\n
+        """
+    }
 
-    mutating func open() async throws -> String {
-        try await write(Self.handshake)
+    /// - Returns: The head of the answer.
+    public mutating func open(_ path: String, headers: [String: String] = [:]) async throws -> String {
+        try await write(Self.handshake(path, headers: headers))
         return try await head()
     }
 
     /// A frame as a client sends it.
-    static func frame(
+    public static func frame(
         _ opcode: UInt8, _ payload: [UInt8], fin: Bool = true, masked: Bool = true, reserved: UInt8 = 0
     ) -> [UInt8] {
         var frame = [(fin ? 0x80 : 0) | reserved | opcode]
@@ -79,10 +88,10 @@ struct RawClient: ~Copyable {
         return frame + mask + payload.enumerated().map { $1 ^ mask[$0 % 4] }
     }
 
-    func text(_ text: String) async throws { try await write(Self.frame(1, Array(text.utf8))) }
+    public func text(_ text: String) async throws { try await write(Self.frame(1, Array(text.utf8))) }
 
     /// Reads up to the blank line of a response.
-    mutating func head() async throws -> String {
+    public mutating func head() async throws -> String {
         while true {
             let text = String(buffer: buffer)
             if let end = text.range(of: "\r\n\r\n") {
@@ -94,7 +103,7 @@ struct RawClient: ~Copyable {
     }
 
     /// Reads until the text occurs or the connection ends.
-    mutating func read(until wanted: String) async throws -> String {
+    public mutating func read(until wanted: String) async throws -> String {
         while true {
             let text = String(buffer: buffer)
             if text.contains(wanted) { return text }
@@ -103,7 +112,7 @@ struct RawClient: ~Copyable {
     }
 
     /// The next frame; nil when the connection ends before.
-    mutating func next() async throws -> Frame? {
+    public mutating func next() async throws -> Frame? {
         while true {
             if let frame = takeFrame() { return frame }
             guard try await fill() else { return nil }
@@ -111,7 +120,7 @@ struct RawClient: ~Copyable {
     }
 
     /// Whether the server closes now.
-    mutating func isClosed() async throws -> Bool {
+    public mutating func isClosed() async throws -> Bool {
         while try await fill() {}
         return true
     }
