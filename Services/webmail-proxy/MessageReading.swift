@@ -23,7 +23,10 @@ extension MailSession {
         let selection = try await select(folder, uidValidity: uidValidity)
         let home = FolderCache.Folder(account: account, name: folder, uidValidity: selection.uidValidity)
         if part == nil, var opened = cache.opened(uid, images.tag, in: home) {
-            let now = try await fetch([.uid, .flags, .modSeq], of: uid, markSeen: markSeen) { $0.flags != nil }
+            // Of a message that another has expunged Dovecot still tells the flags, and behind them that it is gone.
+            let now = try await reading {
+                try await fetch([.uid, .flags, .modSeq], of: uid, markSeen: markSeen) { $0.flags != nil }
+            }
             opened.flags = (now.flags ?? []).filter { $0 != .recent }
             opened.modSeq = now.modSeq
             return opened
