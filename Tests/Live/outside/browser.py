@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.wait import WebDriverWait
 
 task = json.load(sys.stdin)
 answer: dict[str, str] = {}
@@ -92,7 +94,10 @@ def type_in(driver: webdriver.Chrome, name: str, text: str) -> None:
 
 
 def click(driver: webdriver.Chrome, selector: str) -> None:
-    driver.find_element(By.CSS_SELECTOR, selector).click()
+    """Clicks what leaves the page, and waits until it is left: the driver's own wait misses an answer that is slow."""
+    element = driver.find_element(By.CSS_SELECTOR, selector)
+    element.click()
+    WebDriverWait(driver, 30).until(staleness_of(element))
 
 
 def main() -> None:
