@@ -54,7 +54,7 @@ test: install
 bench: build
 	@STATE=.local/bench PORT_BASE=23000 BIN=.build/release deploy/local/with-stack .build/release/Bench $(ROWS)
 
-containers: build
+containers: $(if $(filter .build/release,$(BIN)),build)
 	@deploy/compose-check
 
 fuzz: install

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what a bare Debian 12 with a Swift toolchain lacks: build libraries, mail servers, and the few
-# tools that come from PyPI (into .local/venv). Nothing is started, no system service is touched.
+# install.sh [containers]: installs what a bare Debian 12 with a Swift toolchain lacks: build libraries, mail servers,
+# and the few tools that come from PyPI (into .local/venv); for `containers`, a container engine and the tools that check
+# what is made for it. Nothing is started, no system service is touched.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -12,8 +13,10 @@ run_packages=(
     dovecot-core dovecot-imapd dovecot-lmtpd dovecot-managesieved dovecot-mysql dovecot-sieve postfix postfix-mysql
     openssl ca-certificates procps curl bind9-dnsutils python3 python3-venv util-linux
 )
+container_packages=(docker.io debootstrap iproute2)
 check_packages=(bind9 nginx-light wrk shellcheck chromium chromium-driver mutt swaks)
 packages=("${build_packages[@]}" "${run_packages[@]}" "${check_packages[@]}")
+if [ "${1:-}" = containers ]; then packages+=("${container_packages[@]}"); fi
 
 venv=.local/venv
 requirements=deploy/local/requirements.txt
@@ -76,3 +79,4 @@ else
     say "not a Debian: expecting the packages to be there already"
 fi
 cmp -s "$requirements" "$venv/installed.txt" || install_venv
+if [ "${1:-}" = containers ]; then "$venv/bin/pip" install --quiet --disable-pip-version-check -r deploy/requirements.txt; fi
