@@ -13,12 +13,13 @@ struct CompactToken {
 
     /// - Returns: nil for what has another form.
     init?(_ text: String) {
-        let segments = text.split(separator: ".", maxSplits: 3, omittingEmptySubsequences: false)
-        guard segments.count == 3, let claims = Base64URL.decode(segments[1].utf8),
-            let bytes = Base64URL.decode(segments[2].utf8),
+        // By bytes: by characters it would take a third of the time of the signature's check.
+        let segments = text.utf8.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
+        guard segments.count == 3, let claims = Base64URL.decode(segments[1]),
+            let bytes = Base64URL.decode(segments[2]),
             let signature = try? P256.Signing.ECDSASignature(rawRepresentation: bytes)
         else { return nil }
-        header = segments[0]
+        header = Substring(segments[0])
         self.claims = claims
         self.signature = signature
         digest = SHA256.hash(data: Data(text.utf8[..<segments[1].endIndex]))

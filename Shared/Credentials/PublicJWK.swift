@@ -46,21 +46,27 @@ enum Base64URL {
 
     /// - Returns: nil for what `encode` would not have written: padding, other letters, spare bits that are not zero.
     static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+        text.withContiguousStorageIfAvailable(decode) ?? Array(text).withUnsafeBufferPointer(decode)
+    }
+
+    private static func decode(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         guard text.count % 4 != 1 else { return nil }
-        var output: [UInt8] = []
-        output.reserveCapacity(text.count * 3 / 4)
         var accumulator: UInt32 = 0
         var bits: UInt32 = 0
-        for letter in text {
-            let value = values[Int(letter)]
-            guard value < 64 else { return nil }
-            accumulator = accumulator << 6 | UInt32(value)
-            bits += 6
-            guard bits >= 8 else { continue }
-            bits -= 8
-            output.append(UInt8(truncatingIfNeeded: accumulator >> bits))
+        var isClean = true
+        let bytes = [UInt8](unsafeUninitializedCapacity: text.count * 3 / 4) { output, count in
+            for letter in text {
+                let value = values[Int(letter)]
+                isClean = isClean && value < 64
+                accumulator = accumulator << 6 | UInt32(value & 63)
+                bits += 6
+                guard bits >= 8 else { continue }
+                bits -= 8
+                output[count] = UInt8(truncatingIfNeeded: accumulator >> bits)
+                count += 1
+            }
         }
-        return accumulator & (1 << bits - 1) == 0 ? output : nil
+        return isClean && accumulator & (1 << bits - 1) == 0 ? bytes : nil
     }
 
     /// Of each letter; 255 for what is none.

@@ -99,6 +99,23 @@ import Testing
         ] { #expect(await isRefused(forger.token(claims: claims)), "\(what)") }
     }
 
+    /// What an issuer of tomorrow adds does not matter to a reader of today.
+    @Test func otherClaimsAreLeftAlone() async throws {
+        let good = forger.claims()
+        for other in [
+            "[]", "{}", "null", "true", "1e3", #""\"""#, #"["a",{"b":["}"]},null]"#, #"{"sub":"user:2","sub":[]}"#,
+        ] {
+            let claims = good.replacing(#""sub""#, with: #""other" : \#(other) , "sub""#)
+            #expect(await !isRefused(forger.token(claims: claims)), "\(claims)")
+        }
+        let escaped = good.replacing("https://mail.test", with: #"https:\/\/mail.test"#)
+        #expect(await !isRefused(forger.token(claims: escaped)))
+        for bad in ["nul", "[", #"{"a":"}"#, #""a"#, "\u{1}", ""] {
+            let claims = good.replacing(#""sub""#, with: #""other":\#(bad),"sub""#)
+            #expect(await isRefused(forger.token(claims: claims)), "\(claims)")
+        }
+    }
+
     @Test func cutLengthenedAndMutilatedTokensAreRefused() async throws {
         let token = Array(forger.token().utf8)
         for length in 0..<token.count {
