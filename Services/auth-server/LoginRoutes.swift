@@ -59,7 +59,7 @@ struct LoginRoutes: Sendable {
         let pair = try await issuer.open(
             principal, origin: SessionOrigin(ip: context.clientAddress, userAgent: request.headers[.userAgent]),
             issuedAt: issuedAt)
-        try await passwordLogin.succeeded(principal, source: context.clientAddress, requestID: context.requestID)
+        await passwordLogin.succeeded(principal, source: context.clientAddress, requestID: context.requestID)
         return try .json(session(pair, of: principal), status: status, headers: [.cacheControl: "no-store"])
     }
 

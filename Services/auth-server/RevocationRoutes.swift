@@ -75,7 +75,7 @@ struct RevocationRoutes: Sendable {
         let body: Body = try await request.decode()
         let (kind, value) = try await target(of: body, caller: context.caller)
         let revocation = try await revoker.revoke(kind, value).revocation
-        try await platform.database.audit.record(
+        await platform.audit.record(
             .init(
                 actor: context.caller.actor, customerID: context.caller.customerID, action: "token.revoked",
                 target: value, detail: #"{"kind":"\#(kind.rawValue)"}"#, ip: context.clientAddress,

@@ -36,7 +36,7 @@ struct AuthorizationRequest: Sendable, Codable {
         self.state = state
         do {
             (scope, challenge) = try Self.checked(parameters)
-            loginHint = try parameters["login_hint"].map { String($0.prefix(320)) }
+            loginHint = try parameters["login_hint"].map { $0.prefix(scalars: 320) }
         } catch { throw Refusal.told(error, redirect: redirect, state: state) }
     }
 
