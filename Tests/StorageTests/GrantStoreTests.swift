@@ -179,6 +179,15 @@ import Testing
         #expect(try await database.serviceTokens.authenticate(hash: hash) == nil)
     }
 
+    /// A database counts scalars, of which one character may have any number.
+    @Test func longCharactersAreCutToFit() async throws {
+        let tenant = try await fixture.tenant()
+        let tower = "a" + String(repeating: "\u{301}", count: 1000)
+        let opening = fixture.opening(origin: SessionOrigin(userAgent: tower))
+        try await database.sessions.open(opening, subject: tenant.subject)
+        try await database.audit.record(.init(actor: AuditStore.anonymous, action: "login.failed", target: tower))
+    }
+
     @Test func aLoginIsNoPattern() async throws {
         let tenant = try await fixture.tenant()
         for local in ["in*", "inf?", "a/b"] {
