@@ -77,9 +77,7 @@ struct AppPasswordRoutes: Sendable {
         try context.caller.require("auth:app-passwords")
         let found = try await platform.database.appPasswords.find(
             context.idParameter(), scope: context.caller.scope)
-        try await platform.database.appPasswords.delete(found.id)
-        // Its introspections are remembered for a while, and connections opened with it are alive.
-        try await revoker.revoke(.jti, AppPasswordStore.jti(found.id), mailboxes: [found.email])
+        try await revoker.end(appPassword: found.id, of: found.email)
         await record("app_password.deleted", found, context)
         return .noContent
     }

@@ -51,7 +51,7 @@ import Storage
                 auditRetention: settings.auditRetention, logger: service.logger))
 
         LoginRoutes(
-            platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker
+            platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker, rates: rates
         ).add(to: service.router)
         SecondFactorRoutes(
             platform: platform, secondFactor: secondFactor, passwordLogin: passwordLogin,

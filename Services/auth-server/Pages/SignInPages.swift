@@ -40,6 +40,8 @@ struct SignInPages: Sendable {
             return try await begin(.password, request, text) { $0.request = asked }
         } catch AuthorizationRequest.Refusal.told(let error, let redirect, let state) {
             return Self.redirect(to: redirect.answer(error, state: state, issuer: issuer))
+        } catch AuthorizationRequest.Refusal.shown(let error) {
+            return stop(text, text.faultyRequest(error.code), .badRequest)
         } catch AuthorizationRequest.Refusal.untrusted {
             return stop(text, text.unknownClient, .badRequest)
         } catch let failure as Failure {
