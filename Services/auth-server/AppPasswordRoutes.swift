@@ -65,7 +65,7 @@ struct AppPasswordRoutes: Sendable {
         let made = try await platform.database.appPasswords.create(
             email: email, name: name, hash: secret.hash, allows: scope.text, expiresAt: expiresAt, limit: Self.limit,
             by: context.caller.actor, scope: context.caller.scope)
-        try await record("app_password.created", made, context)
+        await record("app_password.created", made, context)
         return try .json(
             New(
                 id: made.id, email: made.email, name: made.name, scope: made.scope, password: secret.text,
@@ -77,10 +77,8 @@ struct AppPasswordRoutes: Sendable {
         try context.caller.require("auth:app-passwords")
         let found = try await platform.database.appPasswords.find(
             context.idParameter(), scope: context.caller.scope)
-        try await platform.database.appPasswords.delete(found.id)
-        // Its introspections are remembered for a while, and connections opened with it are alive.
-        try await revoker.revoke(.jti, AppPasswordStore.jti(found.id), mailboxes: [found.email])
-        try await record("app_password.deleted", found, context)
+        try await revoker.end(appPassword: found.id, of: found.email)
+        await record("app_password.deleted", found, context)
         return .noContent
     }
 
@@ -106,8 +104,8 @@ struct AppPasswordRoutes: Sendable {
 
     private func record(
         _ action: String, _ password: AppPasswordStore.AppPassword, _ context: CallerContext
-    ) async throws {
-        try await platform.database.audit.record(
+    ) async {
+        await platform.audit.record(
             .init(
                 actor: context.caller.actor, customerID: context.caller.customerID, action: action,
                 target: password.email, detail: #"{"id":\#(password.id)}"#, ip: context.clientAddress,

@@ -16,16 +16,16 @@ import Storage
 
     static func assemble(_ service: ServiceAssembly, settings: AuthSettings) async throws {
         let box = try SecretBox(file: settings.masterKeyFile)
+        let database = Database(settings.platform.database)
         let ender = SessionEnder(
             doveadm: settings.doveadmURL.map { Doveadm(base: $0, apiKey: settings.doveadmAPIKey) },
-            logger: service.logger)
-        let database = Database(settings.platform.database)
+            ledger: database.revocations, logger: service.logger)
         let ring = KeyRing(
             database: database, box: box, settings: settings, logger: service.logger)
         let keys = SigningKeys(issuer: settings.platform.issuer) { try await ring.load() }
         let platform = Platform(
             service, settings: settings.platform, database: database, keys: keys.keySet, box: box
-        ) { ender.end($0) }
+        ) { await ender.end($0) }
         let passwords = PasswordHash(threads: settings.hashingThreads)
         let issuer = TokenIssuer(
             keys: keys, issuer: settings.platform.issuer, sessions: database.sessions,
@@ -51,7 +51,7 @@ import Storage
                 auditRetention: settings.auditRetention, logger: service.logger))
 
         LoginRoutes(
-            platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker
+            platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker, rates: rates
         ).add(to: service.router)
         SecondFactorRoutes(
             platform: platform, secondFactor: secondFactor, passwordLogin: passwordLogin,

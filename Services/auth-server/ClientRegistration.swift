@@ -126,7 +126,7 @@ struct ClientRegistration: Sendable {
         let isPlain = name.unicodeScalars.allSatisfy {
             ![.control, .format, .privateUse, .surrogate, .unassigned].contains($0.properties.generalCategory)
         }
-        guard (1...60).contains(name.count), name.utf8.count <= 200, isPlain else {
+        guard (1...60).contains(name.unicodeScalars.count), name.utf8.count <= 200, isPlain else {
             throw OAuthError(Self.invalidMetadata, "client_name must have 1 to 60 visible characters.")
         }
         let skeleton = ClientName(name)

@@ -24,16 +24,22 @@ struct Doveadm: Sendable {
     }
 
     /// Ends every live session of these mailboxes; one without sessions is no error.
-    /// - Throws: `Failed`.
-    func kick(_ emails: [String]) async throws {
+    /// - Returns: The mailboxes for which that was refused.
+    /// - Throws: `Failed`, when it was done for none.
+    func kick(_ emails: [String]) async throws -> Set<String> {
         let commands = emails.enumerated().map { ["kick", ["mask": [$1]], "\($0)"] as [Any] }
         let answers = try await send(try JSONSerialization.data(withJSONObject: commands))
         guard answers.count == emails.count else { throw Failed.refused("\(answers.count) answers") }
         // Errors come inside a 200: [["error", {"type", "exitCode"}, tag]]; 68 is "nobody was connected".
+        var refused: Set<String> = []
         for answer in answers where answer.first as? String == "error" {
-            let exitCode = (answer.dropFirst().first as? [String: Any])?["exitCode"] as? Int
-            guard exitCode == 68 else { throw Failed.refused("exit code \(exitCode.map(String.init) ?? "unknown")") }
+            if (answer.dropFirst().first as? [String: Any])?["exitCode"] as? Int == 68 { continue }
+            guard let tag = (answer.last as? String).flatMap({ Int($0) }), emails.indices.contains(tag) else {
+                throw Failed.refused("an answer to nothing that was asked")
+            }
+            refused.insert(emails[tag])
         }
+        return refused
     }
 
     /// - Returns: One answer for each command, in any order.

@@ -86,7 +86,7 @@ extension Introspector.Login {
         default: wanted = .nothing
         }
         ip = remote.flatMap { remote in
-            remote.lastIndex(of: ":").map { String(remote[..<$0].prefix(45)) }
+            remote.lastIndex(of: ":").map { String(remote[..<$0]).prefix(scalars: 45) }
         }
     }
 }

@@ -45,8 +45,10 @@ struct Introspector: Sendable {
     }
 
     /// The body of the answer, JSON.
-    /// - Throws: `Failure.unavailable` or `.timeout` when the mailbox cannot be read: then it is not known.
+    /// - Throws: `Failure.unavailable` or `.timeout` when the mailbox, or what was revoked, cannot be read: then it is not
+    ///   known.
     func answer(_ token: String, at login: Login) async throws -> ByteBuffer {
+        try revocations.requireLoaded()
         if let known = known(token, at: login) { return known }
         let found =
             if let secret = OpaqueToken(token, kind: .app) { try await verify(secret, at: login) } else {
@@ -63,7 +65,7 @@ struct Introspector: Sendable {
 
     /// The answer for what was verified lately, without asking anybody; nil when it is to be verified.
     func known(_ token: String, at login: Login) -> ByteBuffer? {
-        guard let known = cache.find(token) else { return nil }
+        guard revocations.isLoaded, let known = cache.find(token) else { return nil }
         let now = Timestamp.now()
         guard known.checkedAt > now - Self.freshness, known.expiresAt > now else { return nil }
         switch known.credential {
@@ -81,7 +83,7 @@ struct Introspector: Sendable {
 
     /// The answer for a new token of a mailbox that was read within the minute; nil when more is to be asked.
     func verified(_ token: String, at login: Login) async -> ByteBuffer? {
-        guard OpaqueToken(token, kind: .app) == nil,
+        guard revocations.isLoaded, OpaqueToken(token, kind: .app) == nil,
             let claims = try? await keys.verify(token, as: .mailAccess), !revocations.isRevoked(claims),
             let checkedAt = cache.lastSeen(claims.email), checkedAt > Timestamp.now() - Self.freshness,
             !revocations.isRevoked(.account, claims.email, since: checkedAt)

@@ -11,6 +11,10 @@ struct LoginRoutes: Sendable {
     let issuer: TokenIssuer
     let passwordLogin: PasswordLogin
     let revoker: Revoker
+    let rates: RateBound
+
+    /// Access tokens that one person may refresh in an hour, as `MailTokens` has it.
+    private static let hourlyRefreshes = 1000
 
     func add(to router: ServiceRouter) {
         router.post("/api/v1/auth/login") { try await login($0, $1) }
@@ -59,7 +63,7 @@ struct LoginRoutes: Sendable {
         let pair = try await issuer.open(
             principal, origin: SessionOrigin(ip: context.clientAddress, userAgent: request.headers[.userAgent]),
             issuedAt: issuedAt)
-        try await passwordLogin.succeeded(principal, source: context.clientAddress, requestID: context.requestID)
+        await passwordLogin.succeeded(principal, source: context.clientAddress, requestID: context.requestID)
         return try .json(session(pair, of: principal), status: status, headers: [.cacheControl: "no-store"])
     }
 
@@ -73,6 +77,12 @@ struct LoginRoutes: Sendable {
         let refreshed = try await issuer.refresh(token, clientID: nil, issuedAt: issuedAt) { session in
             guard let principal = try await passwordLogin.principal(subject: session.subject), principal.isActive else {
                 throw invalid
+            }
+            let name = "access_token.\(session.subject)"
+            guard await rates.admits(name, upTo: Self.hourlyRefreshes, within: .seconds(3600)) else {
+                throw Failure(
+                    .tooManyRequests, code: "too_many_refreshes", "Too many tokens were made; use one for its life.",
+                    retryAfter: .seconds(600))
             }
             return (principal, try await issuer.access(principal, family: session.family, issuedAt: issuedAt))
         }

@@ -41,13 +41,7 @@ struct MailTokens: Sendable {
             return try await issue(
                 email, subject: "service:\(service.tokenID)", family: "", scope: scope, issuedAt: issuedAt)
         case .person(let person):
-            guard await rates.admits("mail_token.\(person.subject)", upTo: Self.hourlyLimit, within: .seconds(3600))
-            else {
-                throw Failure(
-                    .tooManyRequests, code: "too_many_mail_tokens",
-                    "Too many mail tokens were made; use one for its hour.",
-                    retryAfter: .seconds(600))
-            }
+            try await bound(person.subject)
             let email = try await mailbox(of: person, wanted: wanted)
             return try await issue(
                 email, subject: person.subject, family: person.family, scope: scope, issuedAt: issuedAt)
@@ -57,11 +51,13 @@ struct MailTokens: Sendable {
     /// A token of an OAuth session, for the mailbox it was opened for.
     ///
     /// - Returns: nil when the person may not use that mailbox any more, or it is not active.
+    /// - Throws: `Failure`: `tooManyRequests`.
     func issue(
         for principal: Principal, mailbox email: String, family: String, scope: MailScope, clientID: String,
         issuedAt: Int64
     ) async throws -> Issued? {
         guard principal.isActive, try await mayUse(principal, email) else { return nil }
+        try await bound(principal.subject)
         return try await issue(
             email, subject: principal.subject, family: family, scope: scope, clientID: clientID, issuedAt: issuedAt)
     }
@@ -80,6 +76,15 @@ struct MailTokens: Sendable {
         }
         return principal.accounts.contains(email)
             || principal.role == .admin && principal.customerID == mailbox.customerID
+    }
+
+    private func bound(_ subject: String) async throws {
+        guard await rates.admits("mail_token.\(subject)", upTo: Self.hourlyLimit, within: .seconds(3600)) else {
+            throw Failure(
+                .tooManyRequests, code: "too_many_mail_tokens",
+                "Too many mail tokens were made; use one for its hour.",
+                retryAfter: .seconds(600))
+        }
     }
 
     private func issue(

@@ -77,19 +77,27 @@ struct OAuthTokenRoutes: Sendable {
         }
         let issuedAt = Timestamp.now()
         let (opening, refreshToken) = issuer.opening(origin, issuedAt: issuedAt)
-        let redemption = try await database.authorizationCodes.redeem(
-            code.hash, clientID: client.clientID, redirectURI: redirectURI, challenge: challenge, opening: opening)
-        switch redemption {
-        case .invalid: throw invalid
-        case .replayed(let family):
-            try await revoker.endReplayed(family, as: "authorization_code.replayed", from: context)
-            throw invalid
-        case .redeemed(let grant):
-            let issued = try await self.issued(
+        let codes = database.authorizationCodes
+        let grant = try await codes.grant(
+            code.hash, clientID: client.clientID, redirectURI: redirectURI, challenge: challenge)
+        // Made before the code is used up, so that a client which is told of a fault may show it again.
+        var issued: MailTokens.Issued?
+        if let grant {
+            issued = try await self.issued(
                 subject: grant.subject, mailbox: grant.mailbox, scope: MailScope(grant.scope) ?? .all,
                 client: client, family: opening.family, issuedAt: issuedAt)
+            guard issued != nil else { throw Self.noMailbox }
+        }
+        let redemption = try await codes.redeem(
+            code.hash, clientID: client.clientID, redirectURI: redirectURI, challenge: challenge, opening: opening)
+        switch (redemption, issued) {
+        case (.replayed(let family), _):
+            try await revoker.endReplayed(family, as: "authorization_code.replayed", from: context)
+            throw invalid
+        case (.redeemed(let grant), let issued?):
             await recordOpening(opening.family, by: grant.subject, client, context)
             return Answer(issued, refreshToken: refreshToken)
+        case (.invalid, _), (.redeemed, nil): throw invalid
         }
     }
 
@@ -107,10 +115,16 @@ struct OAuthTokenRoutes: Sendable {
             let granted = MailScope(session.scope) ?? .all
             guard let mailbox = session.mailbox else { throw OAuthError.invalidScope }
             // Words beyond what was granted are not given, and the answer says so (RFC 6749 §3.3).
-            return try await self.issued(
+            let issued = try await self.issued(
                 subject: session.subject, mailbox: mailbox,
                 scope: isNarrowed ? granted.intersection(wanted) : granted, client: client, family: session.family,
                 issuedAt: issuedAt)
+            guard let issued else {
+                // Nothing will ever be given for it.
+                try await revoker.end(family: session.family)
+                throw Self.noMailbox
+            }
+            return issued
         }
         switch refreshed {
         case .invalid: throw invalid
@@ -132,6 +146,14 @@ struct OAuthTokenRoutes: Sendable {
         }
         let issuedAt = Timestamp.now()
         let (opening, refreshToken) = issuer.opening(origin, issuedAt: issuedAt)
+        // As for a code: used up last.
+        var issued: MailTokens.Issued?
+        if let approval = try await database.deviceCodes.approval(code.hash, clientID: client.clientID) {
+            issued = try await self.issued(
+                subject: approval.subject, mailbox: approval.mailbox, scope: MailScope(approval.scope) ?? .all,
+                client: client, family: opening.family, issuedAt: issuedAt)
+            guard issued != nil else { throw Self.noMailbox }
+        }
         switch try await database.deviceCodes.poll(code.hash, clientID: client.clientID, opening: opening) {
         case .pending: throw OAuthError("authorization_pending", "Nobody has decided yet; ask again later.")
         case .tooFast: throw OAuthError("slow_down", "Wait five seconds longer between two requests.")
@@ -139,9 +161,16 @@ struct OAuthTokenRoutes: Sendable {
         case .expired: throw OAuthError("expired_token", "The device code has expired; ask for a new one.")
         case .unknown: throw OAuthError.invalidGrant("The device code is not valid or was used.")
         case .approved(let subject, let mailbox, let scope):
-            let issued = try await self.issued(
-                subject: subject, mailbox: mailbox, scope: MailScope(scope) ?? .all, client: client,
-                family: opening.family, issuedAt: issuedAt)
+            // Between the two looks at it, if there is none yet.
+            if issued == nil {
+                issued = try await self.issued(
+                    subject: subject, mailbox: mailbox, scope: MailScope(scope) ?? .all, client: client,
+                    family: opening.family, issuedAt: issuedAt)
+            }
+            guard let issued else {
+                try await revoker.end(family: opening.family)
+                throw Self.noMailbox
+            }
             await recordOpening(opening.family, by: subject, client, context)
             return Answer(issued, refreshToken: refreshToken)
         }
@@ -180,21 +209,23 @@ struct OAuthTokenRoutes: Sendable {
         }
     }
 
-    /// The token of a session that was opened or continues; one that nothing can be given for is ended.
+    /// The token of a session that is to be opened or continues.
+    /// - Returns: nil when nothing can be given for it.
     private func issued(
         subject: String, mailbox: String, scope: MailScope, client: OAuthClient, family: String, issuedAt: Int64
-    ) async throws -> MailTokens.Issued {
+    ) async throws -> MailTokens.Issued? {
         guard let principal = try await passwordLogin.principal(subject: subject),
             let issued = try await mailTokens.issue(
                 for: principal, mailbox: mailbox, family: family, scope: scope, clientID: client.clientID,
                 issuedAt: issuedAt)
-        else {
-            try await revoker.end(family: family)
-            throw OAuthError.invalidGrant("The mailbox is not active or is not this person's any more.")
-        }
-        try await database.oauthClients.recordUse(client.clientID)
+        else { return nil }
+        // Those that come with the product are never forgotten; half the world would wait for their row.
+        if !client.isPreset { try await database.oauthClients.recordUse(client.clientID) }
         return issued
     }
+
+    private static let noMailbox = OAuthError.invalidGrant(
+        "The mailbox is not active or is not this person's any more.")
 
     private func recordOpening(
         _ family: String, by subject: String, _ client: OAuthClient, _ context: ServiceContext

@@ -12,12 +12,17 @@ struct PasswordLogin: Sendable {
     let secondFactor: SecondFactor
     let throttle: LoginThrottle
 
+    /// Bytes; as many as a column for addresses has characters.
+    private static let longestEmail = 320
+
     init(platform: Platform, passwords: PasswordHash, secondFactor: SecondFactor, throttle: LoginThrottle) {
         self.platform = platform
         self.passwords = passwords
         self.secondFactor = secondFactor
         self.throttle = throttle
-        Counter.declare("logins_total", by: "outcome", ["success", "wrong", "suspended", "totp", "throttled"])
+        Counter.declare(
+            "logins_total", by: "outcome",
+            ["success", "wrong", "suspended", "totp_required", "totp", "throttled"])
     }
 
     /// What somebody shows, and where it comes from.
@@ -38,6 +43,7 @@ struct PasswordLogin: Sendable {
         let principal = try await checkPassword(attempt)
         if try await secondFactor.isOn(for: principal.subject) {
             guard let code = attempt.totp else {
+                await lacksSecondFactor(principal, source: attempt.source, requestID: attempt.requestID)
                 throw Failure(
                     .unauthorized, code: "totp_required", "Send the code of the authenticator app too, as totp.")
             }
@@ -49,6 +55,12 @@ struct PasswordLogin: Sendable {
     /// - Throws: `Failure`: `tooManyRequests` after too many failures; `unauthorized` `invalid_credentials` for an unknown
     ///   address as for a wrong password; `forbidden` `account_suspended` only with the right password.
     func checkPassword(_ attempt: Attempt) async throws -> Principal {
+        let wrong = Failure(.unauthorized, code: "invalid_credentials", "The address or the password is wrong.")
+        // Nobody has such an address: it is neither looked up nor counted, and nothing of it is kept.
+        guard attempt.email.utf8.count <= Self.longestEmail else {
+            Self.count("wrong")
+            throw wrong
+        }
         let counted = LoginThrottle.Attempt(email: attempt.email, source: attempt.source)
         try await begin(counted, attempt.email, nil, attempt.source, attempt.requestID)
         let found = try await decided(counted) {
@@ -56,7 +68,7 @@ struct PasswordLogin: Sendable {
         }
         guard let principal = found else {
             await refused("wrong", attempt.email, nil, attempt.source, attempt.requestID)
-            throw Failure(.unauthorized, code: "invalid_credentials", "The address or the password is wrong.")
+            throw wrong
         }
         await throttle.succeeded(counted)
         guard principal.isActive else {
@@ -78,7 +90,7 @@ struct PasswordLogin: Sendable {
         }
         await throttle.succeeded(counted)
         if proof == .recoveryCode {
-            try await platform.database.audit.record(
+            await platform.audit.record(
                 .init(
                     actor: principal.subject, customerID: principal.customerID, action: "recovery_code.used",
                     target: principal.email, ip: source, requestID: requestID))
@@ -103,11 +115,22 @@ struct PasswordLogin: Sendable {
         }
     }
 
-    /// Notes that somebody is in.
-    func succeeded(_ principal: Principal, client: String? = nil, source: String, requestID: String) async throws {
+    /// Notes that the password was right and the second factor was not shown yet: somebody else may know the password.
+    func lacksSecondFactor(_ principal: Principal, source: String, requestID: String) async {
+        Self.count("totp_required")
+        await platform.audit.recordHourly(
+            .init(
+                actor: principal.subject, customerID: principal.customerID, action: "login.failed",
+                target: principal.email, detail: #"{"reason":"totp_required"}"#, ip: source, requestID: requestID))
+    }
+
+    /// Notes that somebody is in; who is in is in, also when that cannot be written down.
+    func succeeded(_ principal: Principal, client: String? = nil, source: String, requestID: String) async {
         Self.count("success")
-        if principal.subject.hasPrefix("account:") { try await platform.database.accounts.recordLogin(principal.id) }
-        try await platform.database.audit.record(
+        if principal.subject.hasPrefix("account:") {
+            do { try await platform.database.accounts.recordLogin(principal.id) } catch {}
+        }
+        await platform.audit.record(
             .init(
                 actor: principal.subject, customerID: principal.customerID, action: "login.succeeded",
                 target: principal.email, detail: client.map { #"{"client_id":"\#($0)"}"# }, ip: source,

@@ -52,9 +52,7 @@ struct RevocationRoutes: Sendable {
         }
         if let app = OpaqueToken(text, kind: .app) {
             guard let found = try await database.appPasswords.login(hash: app.hash) else { return nil }
-            try await database.appPasswords.delete(found.id)
-            return Self.news(
-                try await revoker.revoke(.jti, AppPasswordStore.jti(found.id), mailboxes: [found.email]))
+            return Self.news(try await revoker.end(appPassword: found.id, of: found.email))
         }
         do {
             let claims = try await platform.keys.verifyAny(text)
@@ -75,7 +73,7 @@ struct RevocationRoutes: Sendable {
         let body: Body = try await request.decode()
         let (kind, value) = try await target(of: body, caller: context.caller)
         let revocation = try await revoker.revoke(kind, value).revocation
-        try await platform.database.audit.record(
+        await platform.audit.record(
             .init(
                 actor: context.caller.actor, customerID: context.caller.customerID, action: "token.revoked",
                 target: value, detail: #"{"kind":"\#(kind.rawValue)"}"#, ip: context.clientAddress,

@@ -41,6 +41,15 @@ struct Revoker: Sendable {
                 ip: context.clientAddress, requestID: context.requestID))
     }
 
+    /// Ends an app password, and what was opened with it.
+    @discardableResult func end(
+        appPassword id: Int64, of email: String
+    ) async throws -> (revocation: Revocation, isNew: Bool) {
+        let made = try await platform.database.appPasswords.delete(id, of: email)
+        if made.isNew { await announce([made.revocation]) }
+        return made
+    }
+
     /// Ends a login session: its refresh tokens, and every token made from it.
     @discardableResult func end(family: String) async throws -> (revocation: Revocation, isNew: Bool) {
         try await revoke(.family, family)

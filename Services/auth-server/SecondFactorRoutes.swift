@@ -76,7 +76,7 @@ struct SecondFactorRoutes: Sendable {
         guard let codes = try await secondFactor.confirm(body.code, for: person.subject) else {
             throw Failure.invalid("code", code: "totp_invalid", "must be the code that the app shows now")
         }
-        try await record("totp.enabled", person, context)
+        await record("totp.enabled", person, context)
         return try .json(RecoveryCodes(recovery_codes: codes), headers: [.cacheControl: "no-store"])
     }
 
@@ -85,7 +85,7 @@ struct SecondFactorRoutes: Sendable {
         let body: Proof = try await request.decode()
         try await passwordLogin.prove(person, password: body.password, code: body.code, context)
         let codes = try await secondFactor.renewRecoveryCodes(for: person.subject)
-        try await record("totp.recovery_codes_renewed", person, context)
+        await record("totp.recovery_codes_renewed", person, context)
         return try .json(RecoveryCodes(recovery_codes: codes), headers: [.cacheControl: "no-store"])
     }
 
@@ -96,7 +96,7 @@ struct SecondFactorRoutes: Sendable {
         let body: Proof = try await request.decode()
         try await passwordLogin.prove(person, password: body.password, code: body.code, context)
         try await platform.database.secondFactors.remove(person.subject)
-        try await record("totp.disabled", person, context)
+        await record("totp.disabled", person, context)
         return .noContent
     }
 
@@ -113,8 +113,8 @@ struct SecondFactorRoutes: Sendable {
         return .noContent
     }
 
-    private func record(_ action: String, _ person: Caller.Person, _ context: CallerContext) async throws {
-        try await platform.database.audit.record(
+    private func record(_ action: String, _ person: Caller.Person, _ context: CallerContext) async {
+        await platform.audit.record(
             .init(
                 actor: person.subject, customerID: person.customerID, action: action, target: person.email,
                 ip: context.clientAddress, requestID: context.requestID))

@@ -4,18 +4,29 @@ import MailModel
 import Metrics
 import NIOConcurrencyHelpers
 import ServiceLifecycle
+import Storage
 
 /// Ends what no token check reaches any more: the live Dovecot sessions of the mailboxes that a revocation names.
 ///
 /// Every replica hears of every revocation and acts on it; kicking twice does no harm. While Dovecot is away the
-/// mailboxes wait here: its sessions ended with it, but it may only have hung.
+/// mailboxes wait here: its sessions ended with it, but it may only have hung. What it refuses is tried again for five
+/// minutes.
+///
+/// Dovecot does not tell which connections used which token, so all of a mailbox end, also those that were opened since.
+/// A replica that starts therefore kicks only what no other one has: how far they are is in the ledger.
 final class SessionEnder: Service {
     /// Kicked with one request to Dovecot, which does its commands one after the other.
     private static let batch = 50
     private static let batchesAtOnce = 4
     private static let longestPause = Duration.seconds(2)
+    /// Milliseconds. A revocation's time is taken before it can be heard of; the suspension of a large customer takes a
+    /// while.
+    private static let settlingTime: Int64 = 60_000
+    /// Milliseconds; no token lives longer.
+    private static let horizon: Int64 = 3_600_000
 
     private let doveadm: Doveadm?
+    private let ledger: RevocationStore
     private let logger: Logger
     private let state: NIOLockedValueBox<State>
     private struct State {
@@ -24,19 +35,23 @@ final class SessionEnder: Service {
         var done: Set<Int64> = []
         /// How long to leave Dovecot alone after a failure.
         var pause = Duration.milliseconds(125)
+        /// What was revoked up to then, others ended before we heard of anything: milliseconds since 1970.
+        var endedByOthers: Int64?
     }
 
     /// Milliseconds since 1970. What the ledger tells of earlier times is not counted as late.
     private let began = Timestamp.now()
-    private let kicks = Counter(label: "dovecot_kicks_total")
+    private let kicks = Counter(label: "dovecot_kicks_total", dimensions: [("outcome", "ended")])
+    private let givenUp = Counter(label: "dovecot_kicks_total", dimensions: [("outcome", "given_up")])
     private let heardDelay = Timer(label: "revocation_delay_seconds")
     private let kickDelay = Timer(label: "dovecot_kick_delay_seconds")
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
 
     /// - Parameter doveadm: nil where no Dovecot is to be told.
-    init(doveadm: Doveadm?, logger: Logger) {
+    init(doveadm: Doveadm?, ledger: RevocationStore, logger: Logger) {
         self.doveadm = doveadm
+        self.ledger = ledger
         self.logger = logger
         state = NIOLockedValueBox(State())
         Counter.declare("revocations_total", by: "kind", ["jti", "family", "user", "account"])
@@ -44,11 +59,10 @@ final class SessionEnder: Service {
     }
 
     /// Takes note of revocations that count here from now on; the sessions end shortly after.
-    func end(_ revocations: [Revocation]) {
-        // Older ones come when the ledger is read at start: what they meant was ended by whoever ran then. Dovecot does
-        // not tell which connections used which token, so all of a mailbox end; those that still may come back.
+    func end(_ revocations: [Revocation]) async {
+        let endedByOthers = await endedByOthers()
         let now = Timestamp.now()
-        let horizon = now - 3_600_000
+        let horizon = max(endedByOthers, now - Self.horizon)
         let news = state.withLockedValue { state in
             if state.done.count > 100_000 { state.done.removeAll() }
             let news = revocations.filter { $0.at > horizon && state.done.insert($0.id).inserted }
@@ -67,15 +81,53 @@ final class SessionEnder: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            for await _ in self.wake {
-                while !Task.isCancelled, let next = self.state.withLockedValue({ $0.schedule.next }) {
-                    if next <= .now {
-                        await self.kickDue()
-                    } else {
-                        // Short, for what is revoked meanwhile is due at once.
-                        try? await Task.sleep(for: min(.milliseconds(10), next - .now))
-                    }
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await self.noteProgress() }
+                await self.kickWhenDue()
+                tasks.cancelAll()
+            }
+        }
+    }
+
+    private func kickWhenDue() async {
+        for await _ in wake {
+            while !Task.isCancelled, let next = state.withLockedValue({ $0.schedule.next }) {
+                if next <= .now {
+                    await kickDue()
+                } else {
+                    // Short, for what is revoked meanwhile is due at once.
+                    try? await Task.sleep(for: min(.milliseconds(10), next - .now))
                 }
+            }
+        }
+    }
+
+    /// Read when something was revoked, so that the ledger is there.
+    private func endedByOthers() async -> Int64 {
+        if let known = state.withLockedValue({ $0.endedByOthers }) { return known }
+        var moment: Int64 = 0
+        do { moment = try await ledger.kickedUntil() } catch {
+            logger.warning("Not known which sessions were ended before", metadata: ["error": "\(error)"])
+        }
+        let found = moment
+        state.withLockedValue { $0.endedByOthers = found }
+        return found
+    }
+
+    /// Tells those that start later how far we are.
+    private func noteProgress() async {
+        guard doveadm != nil else { return }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(10))
+            let settled = Timestamp.now() - Self.settlingTime
+            let until: Int64? = state.withLockedValue { state in
+                // Before anything was heard, others may have left something to do.
+                guard state.endedByOthers != nil else { return nil }
+                return min(settled, state.schedule.oldest.map { $0 - 1 } ?? settled)
+            }
+            guard let until else { continue }
+            do { try await ledger.noteKicked(until: until) } catch {
+                logger.debug("Progress of kicks not noted", metadata: ["error": "\(error)"])
             }
         }
     }
@@ -91,8 +143,10 @@ final class SessionEnder: Service {
     }
 
     private func kick(_ batch: [KickSchedule.Kick]) async {
+        guard let doveadm else { return }
+        let refused: Set<String>
         do {
-            try await doveadm?.kick(batch.map(\.email))
+            refused = try await doveadm.kick(batch.map(\.email))
         } catch Doveadm.Failed.away {
             let pause = state.withLockedValue { state in
                 state.pause = min(state.pause * 2, Self.longestPause)
@@ -104,16 +158,28 @@ final class SessionEnder: Service {
                 metadata: ["mailboxes": "\(batch.count)", "again_after": "\(pause)"])
             return
         } catch is CancellationError { return } catch {
-            logger.error("Dovecot sessions not ended", metadata: ["error": "\(error)"])
+            logger.warning("Dovecot refused to end sessions", metadata: ["error": "\(error)"])
+            refused = Set(batch.map(\.email))
         }
+        note(ended: batch.filter { !refused.contains($0.email) }, refused: batch.filter { refused.contains($0.email) })
+    }
+
+    private func note(ended: [KickSchedule.Kick], refused: [KickSchedule.Kick]) {
         let now = Timestamp.now()
-        state.withLockedValue { state in
+        let abandoned = state.withLockedValue { state in
             state.pause = .milliseconds(125)
-            state.schedule.kicked(batch)
+            state.schedule.kicked(ended)
+            return state.schedule.refused(refused)
         }
-        kicks.increment(by: batch.count)
-        for kick in batch where kick.isFirst && kick.revokedAt >= began {
+        kicks.increment(by: ended.count)
+        for kick in ended where kick.isFirst && kick.revokedAt >= began {
             kickDelay.recordMilliseconds(max(0, now - kick.revokedAt))
         }
+        guard !refused.isEmpty else { return }
+        logger.warning("Sessions not ended yet", metadata: ["mailboxes": "\(refused.count)"])
+        for kick in abandoned {
+            logger.error("Sessions not ended: Dovecot refuses", metadata: ["mailbox": "\(kick.email)"])
+        }
+        givenUp.increment(by: abandoned.count)
     }
 }

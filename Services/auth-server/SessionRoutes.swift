@@ -30,7 +30,7 @@ struct SessionRoutes: Sendable {
             throw Failure.notFound("This session")
         }
         try await revoker.end(family: family)
-        try await record("session.ended", family, context)
+        await record("session.ended", family, context)
         return .noContent
     }
 
@@ -39,7 +39,7 @@ struct SessionRoutes: Sendable {
         switch try await whose(request, context) {
         case .mailbox(let email, let subject):
             try await revoker.revoke(.account, email)
-            try await record("session.all_ended", subject, context)
+            await record("session.all_ended", subject, context)
         case .subject(let subject):
             // A mailbox that logged in by itself is revoked by its address, as its mail tokens are.
             if case .person(let person) = context.caller, person.subject == subject, subject.hasPrefix("account:") {
@@ -47,7 +47,7 @@ struct SessionRoutes: Sendable {
             } else {
                 try await revoker.revoke(.user, subject)
             }
-            try await record("session.all_ended", subject, context)
+            await record("session.all_ended", subject, context)
         }
         return .noContent
     }
@@ -70,8 +70,8 @@ struct SessionRoutes: Sendable {
         }
     }
 
-    private func record(_ action: String, _ target: String, _ context: CallerContext) async throws {
-        try await platform.database.audit.record(
+    private func record(_ action: String, _ target: String, _ context: CallerContext) async {
+        await platform.audit.record(
             .init(
                 actor: context.caller.actor, customerID: context.caller.customerID, action: action, target: target,
                 ip: context.clientAddress, requestID: context.requestID))

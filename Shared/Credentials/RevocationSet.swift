@@ -5,6 +5,9 @@ import NIOConcurrencyHelpers
 ///
 /// Entries are dropped once the longest token life has passed. The set is bounded: when it is full, the oldest entries
 /// give way to a floor below which every token counts as revoked, so that nothing revoked ever comes back to life.
+///
+/// An empty set tells nothing before the ledger was read into it: whoever asks whether a token counts asks `isLoaded`
+/// too, and does not know while that is false.
 public final class RevocationSet: Sendable {
     private struct State {
         /// What was issued before `notBefore` is dead, by kind and value.
@@ -12,6 +15,7 @@ public final class RevocationSet: Sendable {
         var floor: Int64 = 0
         var latestID: Int64 = 0
         var nextSweep: Int64 = 0
+        var isLoaded: Bool
     }
 
     private struct Key: Hashable {
@@ -29,14 +33,29 @@ public final class RevocationSet: Sendable {
 
     private let capacity: Int
     private let lifetime: Int64
-    private let state = NIOLockedValueBox(State())
+    private let state: NIOLockedValueBox<State>
 
     /// - Parameters:
     ///   - capacity: How many entries are held.
     ///   - longestTokenLife: After this an entry is of no use; one hour and the clocks' leeway.
-    public init(capacity: Int = 100_000, longestTokenLife: Duration = .seconds(3600 + 60)) {
+    ///   - isLoaded: Whether it holds what it must from the beginning; else `setLoaded` says when.
+    public init(
+        capacity: Int = 100_000, longestTokenLife: Duration = .seconds(3600 + 60), isLoaded: Bool = false
+    ) {
+        state = NIOLockedValueBox(State(isLoaded: isLoaded))
         self.capacity = capacity
         self.lifetime = longestTokenLife.components.seconds * 1000
+    }
+
+    /// Whether all that was revoked before the start is in it.
+    public var isLoaded: Bool { state.withLockedValue { $0.isLoaded } }
+
+    /// The ledger has been read, and what it held was applied.
+    public func setLoaded() { state.withLockedValue { $0.isLoaded = true } }
+
+    /// - Throws: `Failure.unavailable` until it is loaded: whether a token is dead is not known then.
+    public func requireLoaded() throws {
+        guard isLoaded else { throw Failure.unavailable("The list of revocations") }
     }
 
     /// The highest id applied, for asking only for what came after.

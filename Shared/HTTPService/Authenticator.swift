@@ -36,7 +36,7 @@ public final class Authenticator: Sendable {
     }
 
     /// - Throws: `Failure`: `unauthorized` without credentials that count, `malformed` (`ambiguous_credentials`) with
-    ///   both kinds, `unavailable` when neither a store nor keys can be had.
+    ///   both kinds, `unavailable` when neither a store nor keys can be had, or it is not known yet what was revoked.
     public func caller(of request: Request) async throws -> Caller {
         let service = request.headers[.xServiceToken]
         let authorization = request.headers[.authorization]
@@ -55,6 +55,7 @@ public final class Authenticator: Sendable {
     /// - Throws: `Failure`: `unauthorized`, `unavailable`.
     public func person(bearer token: String) async throws -> Caller.Person {
         let claims = try await keys.verify(token, as: .access)
+        try revocations.requireLoaded()
         guard !revocations.isRevoked(claims), let person = claims.person else { throw Self.refused }
         return person
     }

@@ -1,4 +1,5 @@
 import CoreMetrics
+import Crypto
 public import HTTPService
 public import Logging
 public import MailModel
@@ -85,7 +86,8 @@ private final class AuditLimiter: Sendable {
         var anonymous = 0
         var suppressed = 0
         var hour: Int64 = 0
-        var seen: Set<String> = []
+        /// Only digests: what strangers send as a target may be of any length.
+        var seen: Set<SHA256Digest> = []
     }
 
     private static let anonymousPerMinute = 300
@@ -109,9 +111,11 @@ private final class AuditLimiter: Sendable {
 
     func isFirstInHour(_ event: AuditStore.Event) -> Bool {
         let hour = Timestamp.now() / 3_600_000
+        let text = "\(event.actor) \(event.action) \(event.target) \(event.detail ?? "")"
+        let digest = SHA256.hash(data: Array(text.utf8))
         return state.withLockedValue { state in
             if state.hour != hour || state.seen.count >= Self.capacity { (state.hour, state.seen) = (hour, []) }
-            return state.seen.insert("\(event.actor) \(event.action) \(event.target) \(event.detail ?? "")").inserted
+            return state.seen.insert(digest).inserted
         }
     }
 }

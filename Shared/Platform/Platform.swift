@@ -50,12 +50,14 @@ public struct Platform: Sendable {
         service.run("migrations") { try await Self.migrate(database, logger) }
         service.run(
             RevocationFeed(
-                bus: bus, logger: logger, loader: { try await database.revocations.after($0) }
+                bus: bus, logger: logger, loader: { try await database.revocations.after($0) },
+                onFirstReading: { revocations.setLoaded() }
             ) { news in
                 revocations.apply(news)
                 await onRevocation(news)
             })
         service.readiness.add("mariadb") { await Self.state { try await database.ping() } }
+        service.readiness.add("revocations") { revocations.isLoaded ? .ok : .down }
         service.readiness.add("redis", isCritical: false) { await Self.state { try await bus.ping() } }
     }
 

@@ -93,8 +93,14 @@ public struct AppPasswordStore: Sendable {
         return Page(items: items, request: page, total: total ?? 0)
     }
 
-    public func delete(_ id: Int64) async throws {
-        try await database.execute("DELETE FROM app_passwords WHERE id = \(id)")
+    /// Deletes one and revokes it, together: introspections of it are remembered for a while, and connections that were
+    /// opened with it are alive.
+    /// - Returns: As `RevocationStore.addIfNew`.
+    public func delete(_ id: Int64, of email: String) async throws -> (revocation: Revocation, isNew: Bool) {
+        try await database.transaction { tx in
+            try tx.execute("DELETE FROM app_passwords WHERE id = \(id)")
+            return try RevocationStore.addIfNew(.jti, Self.jti(id), mailboxes: [email], in: tx)
+        }
     }
 
     /// The app password of this hash that has not expired.

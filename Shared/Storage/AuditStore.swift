@@ -96,8 +96,8 @@ public struct AuditStore: Sendable {
             """
             INSERT INTO audit_log (at, actor, customer_id, action, target, detail, ip, request_id) VALUES
             (\(Timestamp.now()), \(event.actor), \(event.customerID), \(event.action),
-             \(String(event.target.prefix(320))), \(event.detail),
-             \(event.ip.map { String($0.prefix(45)) }), \(event.requestID.map { String($0.prefix(64)) }))
+             \(event.target.prefix(scalars: 320)), \(event.detail),
+             \(event.ip?.prefix(scalars: 45)), \(event.requestID?.prefix(scalars: 64)))
             """)
     }
 

@@ -29,6 +29,12 @@ public struct AuthorizationGrant: Sendable, Equatable {
     }
 }
 
+extension AuthorizationGrant {
+    fileprivate func isFor(_ clientID: String, _ redirectURI: String, _ challenge: String) -> Bool {
+        self.clientID == clientID && self.redirectURI == redirectURI && self.challenge == challenge
+    }
+}
+
 /// Authorization codes; only their hash is kept.
 public struct AuthorizationCodeStore: Sendable {
     let database: Database
@@ -53,6 +59,17 @@ public struct AuthorizationCodeStore: Sendable {
             """)
     }
 
+    /// What a code would be exchanged for by `redeem`, which alone uses it up; nil when it would be refused.
+    public func grant(
+        _ hash: String, clientID: String, redirectURI: String, challenge: String
+    ) async throws -> AuthorizationGrant? {
+        let rows = try await database.query(Self.select(hash))
+        guard let row = rows.first, try row.optionalString("family") == nil else { return nil }
+        let grant = try Self.grant(row)
+        let counts = try Self.counts(row, now: Timestamp.now())
+        return counts && grant.isFor(clientID, redirectURI, challenge) ? grant : nil
+    }
+
     /// Exchanges a code for a session, once: of several at the same time one gets it, the others are a replay.
     ///
     /// A code that is shown with another client, redirect or verifier is used up by that: somebody else has it. One
@@ -63,23 +80,11 @@ public struct AuthorizationCodeStore: Sendable {
     ) async throws -> Redemption {
         let now = Timestamp.now()
         return try await database.transaction { tx in
-            let rows = try tx.query(
-                """
-                SELECT client_id, redirect_uri, subject, mailbox, scope, challenge, authenticated_at, family,
-                  expires_at, \(Self.isRevoked) AS revoked
-                FROM oauth_codes c WHERE code_hash = \(hash) FOR UPDATE
-                """)
+            let rows = try tx.query(Self.select(hash) + " FOR UPDATE")
             guard let row = rows.first else { return .invalid }
             if let family = try row.optionalString("family") { return .replayed(family: family) }
-            let grant = AuthorizationGrant(
-                clientID: try row.string("client_id"), redirectURI: try row.string("redirect_uri"),
-                subject: try row.string("subject"), mailbox: try row.string("mailbox"),
-                scope: try row.string("scope"), challenge: try row.string("challenge"),
-                authenticatedAt: try row.int64("authenticated_at"))
-            guard try row.int64("expires_at") > now, try !row.bool("revoked"), grant.clientID == clientID,
-                grant.redirectURI == redirectURI,
-                grant.challenge == challenge
-            else {
+            let grant = try Self.grant(row)
+            guard try Self.counts(row, now: now), grant.isFor(clientID, redirectURI, challenge) else {
                 try tx.execute("DELETE FROM oauth_codes WHERE code_hash = \(hash)")
                 return .invalid
             }
@@ -92,6 +97,25 @@ public struct AuthorizationCodeStore: Sendable {
             try SessionStore.open(opening, subject: grant.subject, in: tx)
             return .redeemed(grant)
         }
+    }
+
+    private static func select(_ hash: String) -> SQL {
+        """
+        SELECT client_id, redirect_uri, subject, mailbox, scope, challenge, authenticated_at, family, expires_at,
+          \(isRevoked) AS revoked
+        FROM oauth_codes c WHERE code_hash = \(hash)
+        """
+    }
+
+    private static func grant(_ row: Row) throws -> AuthorizationGrant {
+        AuthorizationGrant(
+            clientID: try row.string("client_id"), redirectURI: try row.string("redirect_uri"),
+            subject: try row.string("subject"), mailbox: try row.string("mailbox"), scope: try row.string("scope"),
+            challenge: try row.string("challenge"), authenticatedAt: try row.int64("authenticated_at"))
+    }
+
+    private static func counts(_ row: Row, now: Int64) throws -> Bool {
+        try row.int64("expires_at") > now && !row.bool("revoked")
     }
 
     private static let isRevoked = RevocationStore.isRevoked(

@@ -95,6 +95,26 @@ public struct DeviceCodeStore: Sendable {
         ).affectedRows == 1
     }
 
+    /// Somebody's yes to a device.
+    public struct Approval: Sendable, Equatable {
+        public let subject: String
+        public let mailbox: String
+        public let scope: String
+    }
+
+    /// What `poll` would open a session for, which alone uses the code up; nil when it would not.
+    public func approval(_ hash: String, clientID: String) async throws -> Approval? {
+        let rows = try await database.query(
+            """
+            SELECT subject, mailbox, scope, \(Self.isRevoked) AS revoked FROM device_codes c
+            WHERE device_hash = \(hash) AND client_id = \(clientID) AND status = 'approved'
+              AND expires_at > \(Timestamp.now()) AND subject IS NOT NULL AND mailbox IS NOT NULL
+            """)
+        guard let row = rows.first, try !row.bool("revoked") else { return nil }
+        return Approval(
+            subject: try row.string("subject"), mailbox: try row.string("mailbox"), scope: try row.string("scope"))
+    }
+
     /// Answers a device; an approved one gets its session, once, unless its person or mailbox was revoked meanwhile.
     public func poll(_ hash: String, clientID: String, opening: SessionOpening) async throws -> Poll {
         let now = Timestamp.now()

@@ -69,10 +69,14 @@ public struct OAuthClientStore: Sendable {
         }
     }
 
-    /// Notes that somebody was let in through it.
+    /// Notes that somebody was let in through it, to the hour.
     public func recordUse(_ clientID: String) async throws {
+        let now = Timestamp.now()
         try await database.execute(
-            "UPDATE oauth_clients SET last_used_at = \(Timestamp.now()) WHERE client_id = \(clientID)")
+            """
+            UPDATE oauth_clients SET last_used_at = \(now)
+            WHERE client_id = \(clientID) AND (last_used_at IS NULL OR last_used_at < \(now - 3_600_000))
+            """)
     }
 
     /// Forgets registered clients that nobody used for long and that no session is of, sooner if nobody ever did.

@@ -30,7 +30,7 @@ public struct RevocationStore: Sendable {
         try addIfNew(kind, value, mailboxes: mailboxes, in: tx).revocation
     }
 
-    private static func addIfNew(
+    static func addIfNew(
         _ kind: Revocation.Kind, _ value: String, mailboxes: [String], in tx: Transaction
     ) throws -> (revocation: Revocation, isNew: Bool) {
         if let known = try known(kind, value, in: tx) { return (known, false) }

@@ -41,6 +41,7 @@ enum Schema {
         Schema.webhooks,
         Schema.hosting,
         Schema.usageByDomain,
+        Schema.kickProgress,
     ]
 
     private static let people: [SQL] = [

@@ -94,7 +94,7 @@ public struct SessionStore: Sendable {
             INSERT INTO sessions
               (family, subject, client_id, mailbox, scope, ip, user_agent, created_at, last_used_at)
             VALUES (\(opening.family), \(subject), \(origin.clientID), \(origin.mailbox), \(origin.scope),
-              \(origin.ip), \(origin.userAgent.map { String($0.prefix(255)) }), \(opening.issuedAt), \(now))
+              \(origin.ip), \(origin.userAgent?.prefix(scalars: 255)), \(opening.issuedAt), \(now))
             """)
         try tx.execute(
             """

@@ -59,4 +59,36 @@ import Testing
             }
         }
     }
+
+    /// Stands for a database that comes up late.
+    private actor LateLedger {
+        private var failures = 2
+        private(set) var known: Set<Int64> = []
+        private(set) var knownAtFirstReading: Set<Int64>?
+
+        func read() throws -> [Revocation] {
+            failures -= 1
+            guard failures < 0 else { throw Failure.unavailable("MariaDB") }
+            return [RevocationFeedTests.revocation(1)]
+        }
+        func apply(_ revocations: [Revocation]) { known.formUnion(revocations.map(\.id)) }
+        func noteFirstReading() { knownAtFirstReading = known }
+    }
+
+    @Test func theFirstReadingIsTriedAgainSoonAndToldOf() async throws {
+        let ledger = LateLedger()
+        try await Fixture.with { bus in
+            let (readings, reader) = AsyncStream<Void>.makeStream()
+            let feed = RevocationFeed(
+                bus: bus, interval: .seconds(600), loader: { _ in try await ledger.read() },
+                onFirstReading: { reader.yield() }, apply: { await ledger.apply($0) })
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try? await feed.run() }
+                for await _ in readings { break }
+                await ledger.noteFirstReading()
+                tasks.cancelAll()
+            }
+        }
+        #expect(await ledger.knownAtFirstReading == [1])
+    }
 }

@@ -27,7 +27,7 @@ import Testing
         let pem = try SigningKeys.newKey().pem
         let keys = SigningKeys(issuer: "https://mail.test") { [pem] }
         try #require(await keys.keySet.refresh())
-        let revocations = RevocationSet()
+        let revocations = RevocationSet(isLoaded: true)
         let service = OpaqueToken(new: .service)
         let asked = NIOLockedValueBox(0)
         let authenticator = Authenticator(keys: keys.keySet, revocations: revocations) { hash in
@@ -79,6 +79,24 @@ import Testing
             #expect(try await get([.xServiceToken: OpaqueToken(new: .service).text]).status == .unauthorized)
             #expect(try await get([.xServiceToken: "nonsense"]).status == .unauthorized)
         }
+    }
+
+    /// Before the ledger was read nobody knows whether a token was revoked: no 401, and certainly nobody let in.
+    @Test func nobodyIsLetInBeforeTheRevocationsAreKnown() async throws {
+        let pem = try SigningKeys.newKey().pem
+        let keys = SigningKeys(issuer: "https://mail.test") { [pem] }
+        try #require(await keys.keySet.refresh())
+        let revocations = RevocationSet()
+        let authenticator = Authenticator(keys: keys.keySet, revocations: revocations) { _ in nil }
+        let good = try await token(keys)
+        revocations.apply([
+            Revocation(id: 1, at: Timestamp.now(), kind: .jti, value: "other", notBefore: Timestamp.now())
+        ])
+        await #expect(throws: Failure.unavailable("The list of revocations")) {
+            try await authenticator.person(bearer: good)
+        }
+        revocations.setLoaded()
+        #expect(try await authenticator.person(bearer: good).subject == "user:1")
     }
 
     @Test func basicCredentials() async throws {

@@ -50,6 +50,19 @@ import Testing
         #expect(Set(codes) == ["invalid_credentials", "too_many_attempts"])
     }
 
+    /// What nobody has as an address is neither counted nor kept; characters of many scalars fit on record.
+    @Test func textOfAnyLengthIsAWrongAddress() async throws {
+        let source = "198.51.100.\(Int.random(in: 1...254))"
+        let long = String(repeating: "x", count: 400_000) + "@\(tenant.domain)"
+        for _ in 0..<12 {
+            let answer = try await logIn(long, "guess", from: source)
+            #expect(answer.status == 401 && answer.code == "invalid_credentials", "\(answer.text)")
+        }
+        let tower = unique("a") + String(repeating: "\u{301}", count: 150)
+        let answer = try await logIn(tower, "guess", from: source)
+        #expect(answer.status == 401 && answer.code == "invalid_credentials", "\(answer.text)")
+    }
+
     /// The least of several, which what else runs on the machine disturbs least: one hash less would be a half.
     @Test func unknownAndWrongTakeTheSameTime() async throws {
         func time(_ email: String, _ source: String) async throws -> Double {
@@ -120,6 +133,9 @@ import Testing
 
         #expect(try await platform.logIn(alice.email, alice.password).code == "totp_required")
         #expect(try await platform.logIn(alice.email, "wrong").code == "invalid_credentials")
+        let audit = "/api/v1/auth/audit?action=login.failed&target=\(escaped(alice.email))"
+        let reasons = try await platform.hoster.get(audit).json(200)["items"].items.map { $0["detail"]["reason"] }
+        #expect(reasons.contains("totp_required"), "somebody knows the password")
         let now = try await code(secret)
         let source = "203.0.113.77"
         #expect(try await logIn(alice.email, alice.password, from: source, totp: "123").code == "totp_invalid")

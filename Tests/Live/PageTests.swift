@@ -51,6 +51,23 @@ import Testing
         }
     }
 
+    /// Anybody may register a web page: a link to us is no way there for whoever follows it (RFC 9700 §4.11.2).
+    @Test func aFaultOfAWebClientIsShownAndLeadsNowhere() async throws {
+        let registered = try await platform.stranger.post(
+            "/oauth2/register", ["client_name": "A web client", "redirect_uris": ["https://evil.example/"]]
+        ).json(201)
+        var web = program
+        web.clientID = try #require(registered["client_id"].string)
+        web.redirectURI = "https://evil.example/"
+        for change: [String: String?] in [["scope": "root"], ["prompt": "none"], ["response_type": nil]] {
+            try await visitor.get(web.authorizePath(change))
+            #expect(visitor.status == 400 && visitor.location == nil && visitor.problem != nil, "\(change)")
+            #expect(!visitor.page.contains("evil.example"))
+        }
+        try await visitor.get(web.authorizePath())
+        #expect(visitor.status == 200 && visitor.heading == "Sign in to your mailbox")
+    }
+
     @Test func aFormOfAnotherBrowserOrSiteCountsForNothing() async throws {
         let alice = try await newMailbox()
         try await visitor.get(program.authorizePath())

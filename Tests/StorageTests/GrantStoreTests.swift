@@ -42,6 +42,34 @@ import Testing
         }
     }
 
+    @Test func aGrantThatIsLookedAtIsNotUsedUp() async throws {
+        let tenant = try await fixture.tenant()
+        let code = try await keepCode(tenant, subject: tenant.subject, authenticatedAt: Timestamp.now() + 1)
+        func look(_ clientID: String = "mutt") async throws -> AuthorizationGrant? {
+            try await database.authorizationCodes.grant(
+                code, clientID: clientID, redirectURI: "http://127.0.0.1/", challenge: "c")
+        }
+        #expect(try await look()?.mailbox == tenant.account.email)
+        #expect(try await look("isync") == nil)
+        guard case .redeemed = try await redeem(code, fixture.opening()) else {
+            Issue.record("looked at, not used up")
+            return
+        }
+        #expect(try await look() == nil)
+    }
+
+    /// An app password and its revocation are one: neither is there without the other.
+    @Test func aDeletedAppPasswordIsRevoked() async throws {
+        let tenant = try await fixture.tenant()
+        let hash = try await fixture.appPassword(of: tenant, by: tenant.subject)
+        let id = try #require(try await database.appPasswords.login(hash: hash)).id
+        let made = try await database.appPasswords.delete(id, of: tenant.account.email)
+        #expect(made.isNew && made.revocation.mailboxes == [tenant.account.email])
+        #expect(made.revocation.value == AppPasswordStore.jti(id))
+        #expect(try await database.appPasswords.login(hash: hash) == nil)
+        #expect(try await database.appPasswords.delete(id, of: tenant.account.email).isNew == false)
+    }
+
     /// A revocation that the exchange did not see yet still ends the session: it began when the password was shown.
     @Test func aSessionBeginsWhenItsPasswordWasShown() async throws {
         let tenant = try await fixture.tenant()
@@ -177,6 +205,15 @@ import Testing
         _ = try await database.serviceTokens.delete(caller.tokenID, by: .command)
         #expect(try await database.serviceTokens.keepBootstrap(hash: hash) == false)
         #expect(try await database.serviceTokens.authenticate(hash: hash) == nil)
+    }
+
+    /// A database counts scalars, of which one character may have any number.
+    @Test func longCharactersAreCutToFit() async throws {
+        let tenant = try await fixture.tenant()
+        let tower = "a" + String(repeating: "\u{301}", count: 1000)
+        let opening = fixture.opening(origin: SessionOrigin(userAgent: tower))
+        try await database.sessions.open(opening, subject: tenant.subject)
+        try await database.audit.record(.init(actor: AuditStore.anonymous, action: "login.failed", target: tower))
     }
 
     @Test func aLoginIsNoPattern() async throws {

@@ -24,6 +24,13 @@ import Testing
         #expect(ledger.filter { $0.value == jti }.count == 1)
     }
 
+    @Test func whatWasKickedStaysKicked() async throws {
+        let before = try await database.revocations.kickedUntil()
+        try await database.revocations.noteKicked(until: before + 1)
+        try await database.revocations.noteKicked(until: before)
+        #expect(try await database.revocations.kickedUntil() >= before + 1)
+    }
+
     @Test func aSessionThatEndedWithItsOwnerEndsNothingMore() async throws {
         let tenant = try await fixture.tenant()
         let hashes = (0..<3).map { _ in Fixture.hash() }

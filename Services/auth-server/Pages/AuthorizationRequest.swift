@@ -15,6 +15,9 @@ struct AuthorizationRequest: Sendable, Codable {
     enum Refusal: Error {
         /// Nothing that the request says can be trusted: nobody is sent anywhere (RFC 6749 §4.1.2.1).
         case untrusted
+        /// The client is where it says, but anybody may have registered it: the fault is shown to the person, and nobody is
+        /// sent to a web page of its choice for nothing but following a link to us (RFC 9700 §4.11.2).
+        case shown(OAuthError)
         /// The client is told, where it is known to be.
         case told(OAuthError, redirect: RedirectURI, state: String?)
     }
@@ -32,12 +35,15 @@ struct AuthorizationRequest: Sendable, Codable {
         guard let client = try await find(clientID), client.allows(redirect) else { throw Refusal.untrusted }
         redirectURI = redirect.text
         let state: String?
-        do { state = try parameters["state"] } catch { throw Refusal.told(error, redirect: redirect, state: nil) }
+        let isTold = client.isPreset || redirect.kind != .https
+        do { state = try parameters["state"] } catch {
+            throw isTold ? Refusal.told(error, redirect: redirect, state: nil) : .shown(error)
+        }
         self.state = state
         do {
             (scope, challenge) = try Self.checked(parameters)
-            loginHint = try parameters["login_hint"].map { String($0.prefix(320)) }
-        } catch { throw Refusal.told(error, redirect: redirect, state: state) }
+            loginHint = try parameters["login_hint"].map { $0.prefix(scalars: 320) }
+        } catch { throw isTold ? Refusal.told(error, redirect: redirect, state: state) : .shown(error) }
     }
 
     private static func checked(_ parameters: OAuthParameters) throws(OAuthError) -> (scope: String, challenge: String)

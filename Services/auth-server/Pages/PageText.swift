@@ -128,6 +128,12 @@ struct PageText: Sendable {
             "Das Programm, das Sie hierher geschickt hat, ist uns nicht bekannt oder will Sie an eine Adresse zurückschicken, "
                 + "die es nicht angemeldet hat.")
     }
+    func faultyRequest(_ code: String) -> String {
+        say(
+            "The program that sent you here asked in a way that we do not understand (\(code)).",
+            "Das Programm, das Sie hierher geschickt hat, hat eine Anfrage gestellt, die wir nicht verstehen (\(code))."
+        )
+    }
     var expired: String {
         say(
             "This page is too old, or your browser sent it without its cookie. Please start again in your program.",

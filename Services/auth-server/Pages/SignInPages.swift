@@ -40,6 +40,8 @@ struct SignInPages: Sendable {
             return try await begin(.password, request, text) { $0.request = asked }
         } catch AuthorizationRequest.Refusal.told(let error, let redirect, let state) {
             return Self.redirect(to: redirect.answer(error, state: state, issuer: issuer))
+        } catch AuthorizationRequest.Refusal.shown(let error) {
+            return stop(text, text.faultyRequest(error.code), .badRequest)
         } catch AuthorizationRequest.Refusal.untrusted {
             return stop(text, text.unknownClient, .badRequest)
         } catch let failure as Failure {
@@ -116,7 +118,7 @@ struct SignInPages: Sendable {
             try await platform.database.deviceCodes.waiting(userCode: code.letters) != nil
         else {
             return try await again(
-                state, text.wrongDeviceCode, .badRequest, typed: String(form["user_code"].prefix(32)))
+                state, text.wrongDeviceCode, .badRequest, typed: form["user_code"].prefix(scalars: 32))
         }
         state.userCode = code.letters
         state.step = .password
@@ -125,7 +127,7 @@ struct SignInPages: Sendable {
 
     private func checkPassword(_ state: PageState, _ form: Form) async throws -> Response {
         let text = PageText(language: state.language)
-        let email = String(form["email"].prefix(320))
+        let email = form["email"].prefix(scalars: 320)
         let now = Timestamp.now()
         do {
             let principal = try await passwordLogin.checkPassword(
@@ -133,7 +135,11 @@ struct SignInPages: Sendable {
             var state = state
             state.subject = principal.subject
             state.authenticatedAt = now
-            state.step = try await secondFactor.isOn(for: principal.subject) ? .secondFactor : .consent
+            let isAsked = try await secondFactor.isOn(for: principal.subject)
+            if isAsked {
+                await passwordLogin.lacksSecondFactor(principal, source: form.source, requestID: form.requestID)
+            }
+            state.step = isAsked ? .secondFactor : .consent
             return try await again(state)
         } catch let failure as Failure where failure.code == "invalid_credentials" {
             return try await again(state, text.wrongPassword, .unauthorized, typed: email)
@@ -175,10 +181,13 @@ struct SignInPages: Sendable {
             guard try await mailTokens.mailboxes(of: principal).contains(mailbox) else {
                 return try await again(state, text.noMailbox, .forbidden)
             }
-            try await passwordLogin.succeeded(
+            await passwordLogin.succeeded(
                 principal, client: state.request?.clientID, source: form.source, requestID: form.requestID)
         }
-        try await record(isAllowed ? "oauth.consent_granted" : "oauth.consent_denied", principal, mailbox, form)
+        // Which mailbox the form named is checked only where it is let in.
+        await record(
+            isAllowed ? "oauth.consent_granted" : "oauth.consent_denied", principal,
+            isAllowed ? mailbox : principal.email, form)
         if let request = state.request {
             return try await answer(request, state, principal, isAllowed ? mailbox : nil)
         }
@@ -239,12 +248,12 @@ struct SignInPages: Sendable {
     }
 
     private func record(
-        _ action: String, _ principal: Principal, _ mailbox: String, _ form: Form
-    ) async throws {
-        try await platform.database.audit.record(
+        _ action: String, _ principal: Principal, _ target: String, _ form: Form
+    ) async {
+        await platform.audit.record(
             .init(
-                actor: principal.subject, customerID: principal.customerID, action: action,
-                target: mailbox.isEmpty ? principal.email : mailbox, ip: form.source, requestID: form.requestID))
+                actor: principal.subject, customerID: principal.customerID, action: action, target: target,
+                ip: form.source, requestID: form.requestID))
     }
 
     // MARK: Whose form it is
