@@ -114,14 +114,14 @@ struct ContentRoutes: Sendable {
         case .unsatisfiable:
             return Response(status: .rangeNotSatisfiable, headers: [.contentRange: "bytes */\(source.size)"])
         }
-        headers[.contentLength] = String(range.count)
+        headers[.contentLength] = String(range.upperBound - range.lowerBound)
         guard request.method != .head else { return Response(status: status, headers: headers) }
         return Response(status: status, headers: headers, body: body(source, range))
     }
 
     /// A session is leased for each piece, so that a slow reader keeps none from others.
     private func body(_ source: Source, _ range: Range<UInt64>) -> ResponseBody {
-        ResponseBody(contentLength: range.count) { writer in
+        ResponseBody(contentLength: Int(clamping: range.upperBound - range.lowerBound)) { writer in
             var offset = range.lowerBound
             while offset < range.upperBound {
                 let piece = offset..<min(offset + Self.pieceSize, range.upperBound)
