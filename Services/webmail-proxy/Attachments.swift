@@ -71,11 +71,12 @@ struct Attachments: Sendable {
         var size = 0
         for (index, request) in requests.enumerated() {
             let attachment = try await resolve(request, of: mailbox, field: "attachments.\(index)")
-            size += attachment.size
-            guard size <= limit else {
+            // A server may tell any size: the sum of two could be more than a number holds.
+            guard attachment.size <= limit - size else {
                 throw Failure(
                     .tooLarge, code: "attachments_too_large", "The attachments are larger than \(limit) bytes.")
             }
+            size += attachment.size
             attachments.append(attachment)
         }
         return attachments
@@ -179,7 +180,7 @@ struct Attachments: Sendable {
             }
             return OutgoingAttachment(
                 filename: MessageParts.Attachment.filename(found.structure) ?? "part-\(part.part)",
-                contentType: found.structure.mediaType, contentID: nil, size: Int(found.size),
+                contentType: found.structure.mediaType, contentID: nil, size: Int(clamping: found.size),
                 source: .part(folder: folder, uid: part.uid, uidValidity: uidValidity, section: found.section))
         } catch let failure as Failure where failure.kind == .notFound {
             throw Failure.invalid(field, code: "not_found", "there is no such message, or no such part of it")

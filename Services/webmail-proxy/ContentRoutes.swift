@@ -60,7 +60,12 @@ struct ContentRoutes: Sendable {
             of: image.part, uid: image.uid, in: MailboxName(image.folder), uidValidity: image.uidValidity, mailbox)
         guard ContentDisposition.isSafeInline(structure.mediaType) else { throw Failure.notFound("This image") }
         return download(
-            source, headers: [.contentType: structure.mediaType, .contentDisposition: "inline"], for: request)
+            source,
+            headers: [
+                .contentType: structure.mediaType, .contentDisposition: "inline",
+                // The link names the mailbox and its UIDVALIDITY.
+                .cacheControl: "private, max-age=3600, immutable",
+            ], for: request)
     }
 
     /// Bytes on the mail server.
@@ -74,7 +79,10 @@ struct ContentRoutes: Sendable {
         let item: @Sendable (_ bytes: Range<UInt64>) -> FetchItem
 
         /// The bytes of a message never change (RFC 9051 §2.3.1.1).
-        var entityTag: String { "\"\(uidValidity)-\(uid)\(part.map { "-" + $0 } ?? "")\"" }
+        var entityTag: String {
+            let place = EntityTag.place(mailbox.address, folder.name)
+            return "\"\(place)-\(uidValidity)-\(uid)\(part.map { "-" + $0 } ?? "")\""
+        }
     }
 
     private func source(
@@ -93,7 +101,8 @@ struct ContentRoutes: Sendable {
     private func download(_ source: Source, headers: HTTPFields, for request: Request) -> Response {
         var headers = headers
         headers[.eTag] = source.entityTag
-        headers[.cacheControl] = "private, max-age=3600, immutable"
+        // The path names neither the mailbox nor UIDVALIDITY: what is kept is asked for again, by its tag.
+        if headers[.cacheControl] == nil { headers[.cacheControl] = "private, no-cache" }
         if request.headers[.ifNoneMatch]?.matches(source.entityTag) == true {
             headers[.contentType] = nil
             headers[.contentDisposition] = nil
@@ -114,14 +123,14 @@ struct ContentRoutes: Sendable {
         case .unsatisfiable:
             return Response(status: .rangeNotSatisfiable, headers: [.contentRange: "bytes */\(source.size)"])
         }
-        headers[.contentLength] = String(range.count)
+        headers[.contentLength] = String(range.upperBound - range.lowerBound)
         guard request.method != .head else { return Response(status: status, headers: headers) }
         return Response(status: status, headers: headers, body: body(source, range))
     }
 
     /// A session is leased for each piece, so that a slow reader keeps none from others.
     private func body(_ source: Source, _ range: Range<UInt64>) -> ResponseBody {
-        ResponseBody(contentLength: range.count) { writer in
+        ResponseBody(contentLength: Int(clamping: range.upperBound - range.lowerBound)) { writer in
             var offset = range.lowerBound
             while offset < range.upperBound {
                 let piece = offset..<min(offset + Self.pieceSize, range.upperBound)

@@ -136,7 +136,7 @@ extension MailSession {
         func firstOfTheLast(_ uids: [UInt32]) -> UInt32 {
             var first = UInt32.max, number = status?.messages ?? 0
             for uid in uids.reversed() {
-                guard messages[uid]?.sequenceNumber == number else { break }
+                guard number > 0, messages[uid]?.sequenceNumber == number else { break }
                 first = uid
                 number -= 1
             }

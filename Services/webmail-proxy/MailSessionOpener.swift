@@ -17,8 +17,13 @@ final class MailSessionOpener: Sendable {
     private let tokens: MailTokenSource
     private let cache: FolderCache
     private let logger: Logger
-    private let silentUntil = NIOLockedValueBox<ContinuousClock.Instant?>(nil)
-    private let isAway = NIOLockedValueBox(false)
+    private let hearing = NIOLockedValueBox(Hearing())
+
+    private struct Hearing {
+        var isAway = false
+        var lastAnswer: ContinuousClock.Instant?
+        var silentUntil: ContinuousClock.Instant?
+    }
 
     /// - Parameter cache: What the sessions remember of the folders they have shown.
     init(configuration: IMAPConfiguration, tokens: MailTokenSource, cache: FolderCache, logger: Logger) {
@@ -28,17 +33,30 @@ final class MailSessionOpener: Sendable {
         self.logger = logger
     }
 
-    var isServerAway: Bool { isAway.withLockedValue { $0 } }
+    var isServerAway: Bool { hearing.withLockedValue { $0.isAway } }
 
     /// - Throws: `Failure` `unavailable` while the server is taken for away.
     func checkServer() throws(Failure) {
-        if let until = silentUntil.withLockedValue({ $0 }), until > .now { throw .unavailable("Dovecot") }
+        if let until = hearing.withLockedValue({ $0.silentUntil }), until > .now { throw .unavailable("Dovecot") }
+    }
+
+    /// A session was answered.
+    func noteAnswer() {
+        hearing.withLockedValue { hearing in
+            hearing.lastAnswer = .now
+            hearing.isAway = false
+        }
     }
 
     /// The server did not answer in time.
-    func noteSilence() {
-        silentUntil.withLockedValue { $0 = .now + Self.pause }
-        isAway.withLockedValue { $0 = true }
+    ///
+    /// - Parameter start: When it was asked; it is not taken for away when it has answered any session since.
+    func noteSilence(since start: ContinuousClock.Instant) {
+        hearing.withLockedValue { hearing in
+            if let answer = hearing.lastAnswer, answer > start { return }
+            hearing.silentUntil = .now + Self.pause
+            hearing.isAway = true
+        }
     }
 
     /// A token of the mailbox may be dead.
@@ -79,11 +97,12 @@ final class MailSessionOpener: Sendable {
                 connection.close()
                 throw error
             }
-            isAway.withLockedValue { $0 = false }
+            noteAnswer()
             return MailSession(account: mailbox.address, connection: connection, startedAt: startedAt, cache: cache)
         } catch let error as IMAPError {
-            if case .timedOut = error { noteSilence() }
-            if case .unreachable = error { isAway.withLockedValue { $0 = true } }
+            // Who is connected may be answered for a while by a server that takes in nobody new.
+            if case .timedOut = error { noteSilence(since: .now) }
+            if case .unreachable = error { hearing.withLockedValue { $0.isAway = true } }
             throw error
         }
     }

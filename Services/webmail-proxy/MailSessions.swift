@@ -105,10 +105,14 @@ final class MailSessions: Sendable, Service {
         try opener.checkServer()
         let session = try await lease(mailbox, folder: folder)
         defer { release(session) }
+        let startedAt = ContinuousClock.now
         do {
-            return try await body(session)
+            let value = try await body(session)
+            opener.noteAnswer()
+            return value
         } catch let error as IMAPError {
-            if case .timedOut = error { opener.noteSilence() }
+            // One command that takes too long says nothing of a server that meanwhile answers others.
+            if case .timedOut = error { opener.noteSilence(since: startedAt) }
             throw error
         }
     }

@@ -81,6 +81,26 @@ final class MailboxAccess: Sendable {
     }
 }
 
+extension RouterMethods where Context == ServiceContext {
+    /// Routes about the mailbox of their caller, or the one that is named.
+    func mailboxes(_ authenticator: Authenticator) -> RouterGroup<CallerContext> {
+        authenticated(authenticator).add(middleware: MailboxAnswers())
+    }
+}
+
+/// Tells caches what an answer depends on beside its URL: a browser may have several mailboxes open.
+private struct MailboxAnswers: RouterMiddleware {
+    typealias Context = CallerContext
+
+    func handle(
+        _ request: Request, context: CallerContext, next: (Request, CallerContext) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        response.headers[.vary] = "Authorization, X-Service-Token, X-Mail-Account"
+        return response
+    }
+}
+
 extension HTTPField.Name {
     /// The mailbox a call is about, by address.
     static let mailAccount = Self("X-Mail-Account")!

@@ -16,7 +16,9 @@ struct MessagePage: Sendable {
     var items: [ListedMessage]
 
     /// Changes with everything that a page shows: flags, arrivals and removals raise the mod-sequence (RFC 7162 §3.1).
-    var entityTag: String? { modSeq.map { "\"\(uidValidity)-\($0)-\(total)\"" } }
+    func entityTag(of account: String) -> String? {
+        modSeq.map { "\"\(EntityTag.place(account, folder))-\(uidValidity)-\($0)-\(total)\"" }
+    }
 
     func json() -> [UInt8] {
         var json = JSONWriter(capacity: 1024 + items.count * 1024)

@@ -43,7 +43,8 @@ struct OpenedMessage: Sendable {
         if item.preview.isEmpty { item.preview = rendering.preview }
         self.modSeq = modSeq
         flags = item.flags
-        tag = ("\(place.uidValidity)-\(place.uid)" + (place.part.map { "p" + $0 } ?? ""), rendering.tag)
+        let folder = EntityTag.place(place.account, place.folder)
+        tag = ("\(folder)-\(place.uidValidity)-\(place.uid)" + (place.part.map { "p" + $0 } ?? ""), rendering.tag)
         let (html, plain) = (rendering.html, rendering.plain)
         var json = JSONWriter(capacity: html.utf8.count + (plain?.utf8.count ?? 0) + 16_384)
         json.members { json in

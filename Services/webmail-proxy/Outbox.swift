@@ -17,6 +17,9 @@ final class Outbox: Sendable, Service {
     struct Job: Sendable {
         let message: Message
         let lease: OutboxStore.Lease
+        let leasedAt = ContinuousClock.now
+        /// Taken from the table; no call waits for it.
+        var isClaimed = false
         /// Told what became of it, once.
         var answer: @Sendable (Result) -> Void = { _ in }
     }
@@ -50,7 +53,12 @@ final class Outbox: Sendable, Service {
 
     /// For how long is tried: milliseconds.
     private static let patience: Int64 = 2 * 24 * 3600 * 1000
-    private static let concurrency = 16
+    /// Rows worked on at once, whoever put them there; more wait in line.
+    private static let concurrency = 32
+    /// Of them and of those in line, as many as are claimed from the table: the rest is for calls that wait.
+    private static let maximumClaimed = 16
+    /// A row that has waited in line for so long may have lost its lease.
+    private static let freshness = Duration.milliseconds(OutboxStore.leaseTime / 3)
 
     let store: OutboxStore
     private let submission: Submission
@@ -59,7 +67,11 @@ final class Outbox: Sendable, Service {
     private let logger: Logger
     private let jobs: AsyncStream<Job>
     private let feed: AsyncStream<Job>.Continuation
-    private let running = NIOLockedValueBox(0)
+    private let claimed = NIOLockedValueBox(0)
+    /// What the server accepted and the database could not note, by row: must not be sent again.
+    private let unmarked = NIOLockedValueBox<[Int64: [OutboxMessage.Recipient]]>([:])
+    private let messages = Gauge(label: "outbox_messages")
+    private let oldestAge = Gauge(label: "outbox_oldest_message_age_seconds")
     private let isServerAway = NIOLockedValueBox(false)
 
     init(store: OutboxStore, uploads: UploadStore, submission: Submission, filing: Filing, logger: Logger) {
@@ -69,7 +81,7 @@ final class Outbox: Sendable, Service {
         self.filing = filing
         self.logger = logger
         Counter.declare("outbox_attempts_total", by: "outcome", ["accepted", "postponed", "doubtful", "failed"])
-        (jobs, feed) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingOldest(1024))
+        (jobs, feed) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingOldest(256))
     }
 
     /// Whether the submission server could not be reached when it was last tried.
@@ -105,40 +117,76 @@ final class Outbox: Sendable, Service {
                         loops.addTask { await self.claimDueRows() }
                         loops.addTask { await self.awaitServer() }
                         loops.addTask { await self.clean() }
+                        loops.addTask { await self.measure() }
                     }
                 }
                 self.feed.finish()
             }
+            await work()
+        }
+    }
+
+    private func work() async {
+        await withTaskGroup(of: Void.self) { group in
+            var running = 0
             for await job in jobs {
-                running.withLockedValue { $0 += 1 }
+                if running == Self.concurrency {
+                    _ = await group.next()
+                    running -= 1
+                }
+                running += 1
                 group.addTask {
-                    await self.perform(job)
-                    self.running.withLockedValue { $0 -= 1 }
+                    if await self.isStillLeased(job) {
+                        await self.perform(job)
+                    } else {
+                        job.answer(.queued(job.message.recipients))
+                    }
+                    if job.isClaimed { self.claimed.withLockedValue { $0 -= 1 } }
                 }
             }
         }
+    }
+
+    /// Whether a row that may have waited in line is ours to work on; when it is not, somebody else does.
+    private func isStillLeased(_ job: Job) async -> Bool {
+        guard job.leasedAt.duration(to: .now) > Self.freshness else { return true }
+        return (try? await store.renew(job.lease)) ?? false
     }
 
     // MARK: Loops
 
     private func claimDueRows() async {
+        var wasAway = false
         while !Task.isCancelled {
             do {
                 let now = Timestamp.now()
                 let due = try await store.nextDue() ?? .max
-                let free = Self.concurrency - running.withLockedValue { $0 }
+                if wasAway {
+                    // Leases ran out meanwhile: who holds one notes first what was accepted.
+                    wasAway = false
+                    try await Task.sleep(for: Self.graceAfterOutage)
+                    continue
+                }
+                let free = Self.maximumClaimed - claimed.withLockedValue { $0 }
                 if due <= now, free > 0 {
-                    for (row, lease) in try await store.claim(atMost: free) {
-                        feed.yield(Job(message: try await message(of: row), lease: lease))
-                    }
+                    for (row, lease) in try await store.claim(atMost: free) { enqueue(row, lease) }
                 } else {
                     try await Task.sleep(for: .milliseconds(min(500, max(20, due - now))))
                 }
             } catch {
+                wasAway = error is Failure
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
     }
+
+    private func enqueue(_ row: OutboxMessage, _ lease: OutboxStore.Lease) {
+        claimed.withLockedValue { $0 += 1 }
+        if case .enqueued = feed.yield(Job(message: message(of: row), lease: lease, isClaimed: true)) { return }
+        claimed.withLockedValue { $0 -= 1 }
+    }
+
+    private static let graceAfterOutage = Duration.seconds(2)
 
     /// Looks twice a second whether a server that was away has returned, and has then sent what waits for it.
     private func awaitServer() async {
@@ -155,17 +203,27 @@ final class Outbox: Sendable, Service {
         }
     }
 
+    private func measure() async {
+        while !Task.isCancelled {
+            if let (count, oldest) = try? await store.waiting() {
+                messages.record(count)
+                oldestAge.record(oldest.map { max(0, Timestamp.now() - $0) / 1000 } ?? 0)
+            }
+            try? await Task.sleep(for: .seconds(10))
+        }
+    }
+
     private func clean() async {
         while !Task.isCancelled {
             do {
-                try await store.removeExpired()
-                try await uploads.removeExpired()
+                while try await store.removeExpired(), !Task.isCancelled {}
+                while try await uploads.removeExpired(), !Task.isCancelled {}
             } catch { logger.debug("Outbox not cleaned up", metadata: ["error": "\(error)"]) }
             try? await Task.sleep(for: .seconds(60))
         }
     }
 
-    private func message(of row: OutboxMessage) async throws -> Message {
+    private func message(of row: OutboxMessage) -> Message {
         Message(
             mailbox: Mailbox(address: row.mailbox, clientAddress: nil), sender: row.sender, messageID: row.messageID,
             isUTF8: row.isUTF8, recipients: row.recipients, plan: row.plan, isFilingDue: row.filing == .due,
@@ -194,7 +252,17 @@ final class Outbox: Sendable, Service {
 
     private func perform(_ job: Job) async {
         var message = job.message
-        if message.isFilingDue { return await file(job, message, marking: nil) }
+        let accepted = unmarked.withLockedValue { $0.removeValue(forKey: job.lease.id) }
+        if let accepted, message.take(accepted) {
+            return await file(job, message)
+        }
+        if message.isFilingDue {
+            let copy = await keeping(job.lease, isVital: false) { [message] in await self.copy(message) }
+            // A mailbox that cannot be written to keeps nobody else's mail back.
+            guard copy == nil, message.needsSubmission, message.hasPending else {
+                return await settle(job, message, copy)
+            }
+        }
         guard message.needsSubmission else { return await settle(job, message, nil) }
         let pending = message.recipients.filter { $0.state == .pending }.map(\.address)
         let envelope = Envelope(sender: message.sender, recipients: pending, hasUTF8Headers: message.isUTF8)
@@ -205,7 +273,7 @@ final class Outbox: Sendable, Service {
         case .delivered(let delivery):
             message.note(accepted: delivery.accepted, rejected: delivery.rejected)
             count("accepted")
-            await file(job, message, marking: message.recipients)
+            await file(job, message)
         case .refused(let failure, let rejections):
             message.note(accepted: [], rejected: rejections)
             await fail(job, message, failure)
@@ -230,31 +298,45 @@ final class Outbox: Sendable, Service {
     }
 
     /// Notes that the message was accepted and files it, at the same time.
-    private func file(_ job: Job, _ message: Message, marking recipients: [OutboxMessage.Recipient]?) async {
+    private func file(_ job: Job, _ message: Message) async {
+        remember(message.recipients, acceptedOf: job.lease.id)
         let (copy, isMarked) =
             await keeping(job.lease, isVital: false) {
-                async let marked = self.mark(job.lease, recipients, patiently: false)
+                async let marked = self.mark(job.lease, message.recipients, patiently: false)
                 async let copy = self.copy(message)
                 return (await copy, await marked)
             } ?? (nil, false)
-        let pending = message.recipients.contains { $0.state == .pending }
-        job.answer(pending ? .queued(message.recipients) : .sent(message.recipients, copy))
+        job.answer(message.hasPending ? .queued(message.recipients) : .sent(message.recipients, copy))
         // What was accepted must not be sent again for want of a note: the database may be back in a moment.
-        if !isMarked, await !mark(job.lease, recipients, patiently: true) { return }
+        if !isMarked, await !mark(job.lease, message.recipients, patiently: true) { return }
         await settle(job, message, copy)
     }
 
     private func mark(
-        _ lease: OutboxStore.Lease, _ recipients: [OutboxMessage.Recipient]?, patiently: Bool
+        _ lease: OutboxStore.Lease, _ recipients: [OutboxMessage.Recipient], patiently: Bool
     ) async -> Bool {
-        guard let recipients else { return true }
         for _ in 0..<(patiently ? 240 : 1) {
-            do { return try await store.accepted(lease, recipients: recipients) } catch {
+            do {
+                // Without the lease: the row comes back to us, or somebody else has it.
+                guard try await store.accepted(lease, recipients: recipients) else { return false }
+                unmarked.withLockedValue { _ = $0.removeValue(forKey: lease.id) }
+                return true
+            } catch {
                 if patiently { try? await Task.sleep(for: .milliseconds(250)) }
             }
         }
         return false
     }
+
+    private func remember(_ recipients: [OutboxMessage.Recipient], acceptedOf id: Int64) {
+        unmarked.withLockedValue { unmarked in
+            // Rows that another replica has taken over; the doubt about them ends at delivery.
+            if unmarked.count >= Self.maximumUnmarked { unmarked.removeAll() }
+            unmarked[id] = recipients
+        }
+    }
+
+    private static let maximumUnmarked = 10_000
 
     private func copy(_ message: Message) async -> Filing.Copy? {
         let content = message.content
@@ -279,23 +361,32 @@ final class Outbox: Sendable, Service {
 
     /// The last note on a row that was accepted: filed or not, and whether it comes back.
     private func settle(_ job: Job, _ message: Message, _ copy: Filing.Copy?) async {
-        let isPending = message.recipients.contains { $0.state == .pending }
         let isTooLate = Timestamp.now() - message.dueSince > Self.patience
+        let retryAt = message.hasPending ? Self.nextTry(after: message.attempts) : nil
         do {
-            if copy != nil || isTooLate {
-                try await store.filed(
-                    job.lease, folder: copy?.folder, uid: copy?.uid,
-                    retryAt: isPending ? Self.nextTry(after: message.attempts) : nil)
+            if let copy {
+                try await store.filed(job.lease, folder: copy.folder, uid: copy.uid, retryAt: retryAt)
+            } else if isTooLate {
+                logger.error("A sent message was not filed", metadata: ["account": "\(message.mailbox.address)"])
+                try await store.filingGivenUp(job.lease, Self.copyNotKept, retryAt: retryAt)
             } else {
                 try await store.filingFailed(job.lease, retryAt: Self.nextTry(after: message.filingAttempts + 1))
             }
         } catch { logger.notice("An outbox row is settled later", metadata: ["error": "\(error)"]) }
     }
 
+    private static let copyNotKept = OutboxMessage.Trouble(
+        code: "copy_not_kept", message: "It was sent, but the mailbox took no copy of it for two days.")
+
     private func fail(_ job: Job, _ message: Message, _ failure: Failure) async {
         count("failed")
         let trouble = OutboxMessage.Trouble(code: failure.outboxCode, message: failure.detail)
-        if await kept({ try await self.store.failed(job.lease, recipients: message.recipients, trouble) }) {
+        let isFailed = await kept {
+            try await self.store.failed(
+                job.lease, recipients: message.recipients, trouble,
+                filingAt: Self.nextTry(after: message.filingAttempts + 1))
+        }
+        if isFailed {
             logger.notice(
                 "A message failed", metadata: ["account": "\(message.mailbox.address)", "code": "\(trouble.code)"])
         }
@@ -366,6 +457,22 @@ final class Outbox: Sendable, Service {
 }
 
 extension Outbox.Message {
+    fileprivate var hasPending: Bool { recipients.contains { $0.state == .pending } }
+
+    /// Takes over what is known of recipients that the row calls pending.
+    ///
+    /// - Returns: Whether anybody was accepted of whom the row does not know.
+    fileprivate mutating func take(_ known: [OutboxMessage.Recipient]) -> Bool {
+        let known = Dictionary(known.map { ($0.address, $0) }) { first, _ in first }
+        var isNews = false
+        for index in recipients.indices where recipients[index].state == .pending {
+            guard let recipient = known[recipients[index].address] else { continue }
+            recipients[index] = recipient
+            isNews = isNews || recipient.state == .accepted
+        }
+        return isNews
+    }
+
     /// - Parameter rejected: Refusals that may pass leave their recipients pending.
     fileprivate mutating func note(accepted: [String], rejected: [Delivery.Rejection]) {
         let accepted = Set(accepted)

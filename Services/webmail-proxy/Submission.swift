@@ -30,7 +30,7 @@ struct Submission: Sendable {
         let failure: Failure
         /// Recipients' own refusals, among them such as are for good.
         var rejections: [Delivery.Rejection] = []
-        /// The server did not answer at all.
+        /// The server could not be connected to, or did not greet.
         var isServerAway = false
         /// The message was handed over whole, and the answer did not come: the server may have it.
         var isDoubtful = false
@@ -110,7 +110,10 @@ struct Submission: Sendable {
         let failure = Failure(error)
         switch error {
         case .timeout(.message), .closed(.message): return .later(Later(failure: failure, isDoubtful: true))
-        case .unreachable, .timeout, .closed, .tls: return .later(Later(failure: failure, isServerAway: true))
+        // One session that ends, or takes long over its recipients, says nothing of the server.
+        case .timeout(let stage), .closed(let stage):
+            return .later(Later(failure: failure, isServerAway: stage.isBeforeLogin))
+        case .unreachable, .tls: return .later(Later(failure: failure, isServerAway: true))
         // A login is refused although the mailbox is active: who checks it lost the database for a moment.
         case .busy, .authenticationUnavailable, .authenticationFailed, .messageUnavailable, .protocolViolation:
             return .later(Later(failure: failure))
@@ -170,6 +173,15 @@ struct SubmissionMessage: Sendable {
 extension Submission.Outcome {
     fileprivate static func later(_ failure: Failure, isPermanent: Bool) -> Self {
         isPermanent ? .refused(failure, []) : .later(Submission.Later(failure: failure))
+    }
+}
+
+extension SMTPError.Stage {
+    fileprivate var isBeforeLogin: Bool {
+        switch self {
+        case .connect, .greeting, .ehlo, .startTLS: true
+        case .auth, .mail, .rcpt, .data, .message, .reset, .quit: false
+        }
     }
 }
 

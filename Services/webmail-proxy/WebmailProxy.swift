@@ -85,7 +85,7 @@ import Storage
         to router: ServiceRouter, _ platform: Platform, deadline: Duration, folders: FolderRoutes,
         messages: MessageRoutes, content: ContentRoutes, images: ImageRoutes
     ) {
-        let webmail = router.with(deadline: deadline, quick: true).authenticated(platform.authenticator)
+        let webmail = router.with(deadline: deadline, quick: true).mailboxes(platform.authenticator)
             .group("/api/v1/mail/webmail")
         let once = webmail.once(platform.idempotency)
         webmail.get("folders", use: folders.list)
@@ -111,7 +111,7 @@ import Storage
         drafts: DraftRoutes, uploads: UploadRoutes
     ) {
         // A message may be large and its upload slow; each step has a time-out of its own.
-        let webmail = router.with(deadline: .seconds(120)).authenticated(platform.authenticator)
+        let webmail = router.with(deadline: .seconds(120)).mailboxes(platform.authenticator)
             .group("/api/v1/mail/webmail")
         let once = webmail.once(platform.idempotency, upTo: maximumBody)
         once.post("send", use: sending.send)
@@ -130,8 +130,8 @@ import Storage
     private static func addRoutes(
         to router: ServiceRouter, _ platform: Platform, signatures: SignatureRoutes, contacts: ContactRoutes
     ) {
-        let mail = router.authenticated(platform.authenticator).group("/api/v1/mail")
-        let bulk = router.with(deadline: .seconds(120)).authenticated(platform.authenticator).group("/api/v1/mail")
+        let mail = router.mailboxes(platform.authenticator).group("/api/v1/mail")
+        let bulk = router.with(deadline: .seconds(120)).mailboxes(platform.authenticator).group("/api/v1/mail")
         signatures.add(to: mail, once: mail.once(platform.idempotency))
         contacts.add(to: mail, once: mail.once(platform.idempotency))
         contacts.addBulk(to: bulk, once: bulk.once(platform.idempotency, upTo: ContactRoutes.maximumFile))

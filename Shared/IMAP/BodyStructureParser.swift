@@ -37,7 +37,7 @@ extension ByteCursor {
         try space()
         part.encoding = try optionalString().lowercasedText
         try space()
-        part.size = try number64()
+        part.size = try number63()
         if type == "text" {
             if hasField { part.lines = try number64() }
         } else if type == "message", part.subtype == "rfc822" || part.subtype == "global" {

@@ -57,6 +57,13 @@ struct ByteCursor {
         return value
     }
 
+    /// A size: none is beyond 63 bits (RFC 9051 §9, number64).
+    mutating func number63() throws(MalformedResponse) -> UInt64 {
+        let value = try number64()
+        guard value <= UInt64(Int64.max) else { throw MalformedResponse() }
+        return value
+    }
+
     mutating func number() throws(MalformedResponse) -> UInt32 {
         guard let value = UInt32(exactly: try number64()) else { throw MalformedResponse() }
         return value

@@ -1,6 +1,8 @@
 extension ByteCursor {
     /// The items of a FETCH response (RFC 9051 §7.5.2). An item that is unknown or malformed inside is passed over.
     mutating func fetchedMessage(_ number: UInt32) throws(MalformedResponse) -> FetchedMessage {
+        // Numbers begin at 1 (RFC 9051 §9, nz-number).
+        guard number > 0 else { throw MalformedResponse() }
         var message = FetchedMessage(sequenceNumber: number)
         try list { (cursor) throws(MalformedResponse) in
             let name = try cursor.word()
@@ -31,7 +33,7 @@ extension ByteCursor {
         } else if name.equals("INTERNALDATE") {
             message.internalDate = try internalDate()
         } else if name.equals("RFC822.SIZE") {
-            message.size = try number64()
+            message.size = try number63()
         } else if name.equals("ENVELOPE") {
             message.envelope = try envelope()
         } else if name.equals("BODYSTRUCTURE") || name.equals("BODY") {
@@ -82,7 +84,7 @@ extension ByteCursor {
         }
         try space()
         if name.equals("BINARY.SIZE") {
-            message.binarySizes.append(.init(part: section.part, bytes: try number64()))
+            message.binarySizes.append(.init(part: section.part, bytes: try number63()))
         } else if name.equals("BODY") || name.equals("BINARY") {
             message.sections.append(
                 FetchedSection(

@@ -46,7 +46,7 @@ extension ByteCursor {
             } else if name.equals("HIGHESTMODSEQ") {
                 status.highestModSeq = try cursor.number64()
             } else if name.equals("SIZE") {
-                status.size = try cursor.number64()
+                status.size = try cursor.number63()
             } else if name.equals("RECENT") {
                 status.recent = try cursor.number()
             } else if name.equals("DELETED") {

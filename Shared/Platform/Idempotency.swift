@@ -38,7 +38,7 @@ public struct Idempotency: Sendable {
     /// Forgets keys that have expired, again and again.
     func clean() async throws {
         while !Task.isCancelled {
-            do { try await store.removeExpired() } catch let error as CancellationError { throw error } catch {
+            do { while try await store.removeExpired() {} } catch let error as CancellationError { throw error } catch {
                 logger.debug("Idempotency keys not cleaned up", metadata: ["error": "\(error)"])
             }
             try await Task.sleep(for: .seconds(600))

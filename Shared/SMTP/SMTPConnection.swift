@@ -23,8 +23,10 @@ public enum SMTPCredentials: Sendable {
 /// The longest waits (RFC 5321 §4.5.3.2 gives minutes for relays; a submission client has a person waiting).
 public struct SMTPTimeouts: Sendable {
     public var connect: Duration = .seconds(5)
-    /// For the reply to any one command, or to a group sent together.
+    /// For the reply to any one command before a transaction.
     public var command: Duration = .seconds(30)
+    /// For the replies to the commands of a transaction that are sent together: the server checks every recipient.
+    public var transaction: Duration = .seconds(30)
     /// For the message, from its first byte to the final reply.
     public var message: Duration = .seconds(120)
 
@@ -274,9 +276,10 @@ extension SMTPConnection {
         try await ask(command.bytes, at: command.stage)[0]
     }
 
-    /// Commands in one flush; as many replies.
+    /// Commands of a transaction in one flush; as many replies.
     private func ask(_ commands: [SMTPCommand]) async throws(SMTPError) -> [SMTPReply] {
-        try await ask(commands.flatMap(\.bytes), at: commands[0].stage, count: commands.count)
+        try await ask(
+            commands.flatMap(\.bytes), at: commands[0].stage, count: commands.count, timeout: timeouts.transaction)
     }
 
     private func ask(

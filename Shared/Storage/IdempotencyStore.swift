@@ -80,10 +80,13 @@ public struct IdempotencyStore: Sendable {
             """)
     }
 
-    /// Forgets keys that stand for nothing any more.
-    public func removeExpired() async throws {
+    /// Forgets some of the keys that stand for nothing any more.
+    ///
+    /// - Returns: Whether there are more.
+    public func removeExpired() async throws -> Bool {
         try await database.execute(
-            "DELETE FROM idempotency_keys WHERE created_at <= \(Timestamp.now() - Self.lifetime) LIMIT 1000")
+            "DELETE FROM idempotency_keys WHERE created_at <= \(Timestamp.now() - Self.lifetime) LIMIT 1000"
+        ).affectedRows == 1000
     }
 
     /// Notes what a call made, in the transaction that makes it.

@@ -43,6 +43,18 @@ extension OutboxStore {
             .optionalInt64("due")
     }
 
+    /// What should have been sent by now and was not: how many messages, and since when the oldest is due (milliseconds
+    /// since 1970).
+    public func waiting() async throws -> (count: Int, oldest: Int64?) {
+        let row = try await database.query(
+            """
+            SELECT COUNT(*) AS n, MIN(GREATEST(created_at, COALESCE(send_at, 0))) AS oldest FROM outbox
+            WHERE state IN ('queued', 'submitting') AND COALESCE(send_at, 0) <= \(Timestamp.now())
+            """
+        ).first
+        return (try row?.int("n") ?? 0, try row?.optionalInt64("oldest"))
+    }
+
     /// Keeps a lease.
     ///
     /// - Returns: false when it is gone.
@@ -86,6 +98,22 @@ extension OutboxStore {
         }
     }
 
+    /// The mailbox will not show what was sent; its owner is told.
+    public func filingGivenUp(_ lease: Lease, _ trouble: OutboxMessage.Trouble, retryAt: Int64?) async throws {
+        try await database.transaction { tx in
+            let outcome = try tx.execute(
+                """
+                UPDATE outbox SET filing = 'done', state = IF(state = 'submitting', 'queued', state),
+                  error_code = \(trouble.code), error_message = \(trouble.message), next_at = \(retryAt), lease = NULL,
+                  done_at = \(retryAt == nil ? Timestamp.now() : nil)
+                WHERE id = \(lease.id) AND lease = \(lease.token)
+                """)
+            if retryAt == nil, outcome.affectedRows == 1 {
+                try tx.execute("DELETE FROM outbox_chunks WHERE outbox_id = \(lease.id)")
+            }
+        }
+    }
+
     /// Filing did not work; again later.
     public func filingFailed(_ lease: Lease, retryAt: Int64) async throws {
         _ = try await update(
@@ -115,16 +143,19 @@ extension OutboxStore {
     }
 
     /// It will not be sent, to those at least who have not got it.
+    ///
+    /// - Parameter filingAt: When its copy is to be filed, where others have got it and that is still to be done.
     public func failed(
-        _ lease: Lease, recipients: [OutboxMessage.Recipient], _ trouble: OutboxMessage.Trouble
+        _ lease: Lease, recipients: [OutboxMessage.Recipient], _ trouble: OutboxMessage.Trouble, filingAt: Int64
     ) async throws -> Bool {
         let isPartlySent = recipients.contains { $0.state == .accepted }
         return try await update(
             lease,
             """
-            recipients = \(try Self.json(recipients)), state = \(isPartlySent ? "sent" : "failed"), next_at = NULL,
-            lease = NULL, is_server_away = FALSE, error_code = \(trouble.code), error_message = \(trouble.message),
-            done_at = \(Timestamp.now())
+            recipients = \(try Self.json(recipients)), state = \(isPartlySent ? "sent" : "failed"),
+            next_at = IF(filing = 'due', \(filingAt), NULL), lease = NULL, is_server_away = FALSE,
+            error_code = \(trouble.code), error_message = \(trouble.message),
+            done_at = IF(filing = 'due', NULL, \(Timestamp.now()))
             """)
     }
 

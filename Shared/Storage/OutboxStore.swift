@@ -152,16 +152,21 @@ public struct OutboxStore: Sendable {
 
     // MARK: Deletion of what is over
 
-    /// Deletes what has been done for long enough, and what never became whole.
-    public func removeExpired() async throws {
+    /// Deletes some of what has been done for long enough, and of what never became whole.
+    ///
+    /// - Returns: Whether there is more.
+    public func removeExpired() async throws -> Bool {
         let now = Timestamp.now()
-        try await database.execute(
-            "DELETE FROM outbox WHERE state = 'sent' AND done_at < \(now - Self.keepDone) LIMIT 500")
-        try await database.execute(
-            "DELETE FROM outbox WHERE state = 'stopped' AND done_at < \(now - Self.keepDone) LIMIT 500")
-        try await database.execute(
-            "DELETE FROM outbox WHERE state = 'failed' AND done_at < \(now - Self.keepFailed) LIMIT 100")
-        try await database.execute(
-            "DELETE FROM outbox WHERE state = 'composing' AND created_at < \(now - Self.keepComposing) LIMIT 20")
+        let statements: [(sql: SQL, limit: Int)] = [
+            ("DELETE FROM outbox WHERE state = 'sent' AND done_at < \(now - Self.keepDone) LIMIT 500", 500),
+            ("DELETE FROM outbox WHERE state = 'stopped' AND done_at < \(now - Self.keepDone) LIMIT 500", 500),
+            ("DELETE FROM outbox WHERE state = 'failed' AND done_at < \(now - Self.keepFailed) LIMIT 100", 100),
+            ("DELETE FROM outbox WHERE state = 'composing' AND created_at < \(now - Self.keepComposing) LIMIT 20", 20),
+        ]
+        var isMore = false
+        for (sql, limit) in statements {
+            if try await database.execute(sql).affectedRows >= limit { isMore = true }
+        }
+        return isMore
     }
 }

@@ -89,8 +89,12 @@ public struct UploadStore: Sendable {
         try await database.execute("DELETE FROM uploads WHERE id IN (\(list: ids)) AND mailbox = \(mailbox)")
     }
 
-    /// Deletes what has expired.
-    public func removeExpired() async throws {
-        try await database.execute("DELETE FROM uploads WHERE expires_at <= \(Timestamp.now()) LIMIT 20")
+    /// Deletes some of what has expired.
+    ///
+    /// - Returns: Whether there is more.
+    public func removeExpired() async throws -> Bool {
+        // Each takes megabytes of pieces with it.
+        try await database.execute("DELETE FROM uploads WHERE expires_at <= \(Timestamp.now()) LIMIT 20").affectedRows
+            == 20
     }
 }

@@ -28,6 +28,28 @@ struct ParserTests {
         #expect(throws: IMAPError.self) { try parse("") }
     }
 
+    @Test(arguments: ["9223372036854775808", "18446744073709551615", "18446744073709551616"])
+    func absurdSizesAreNotRead(size: String) throws {
+        let part = #"("application" "pdf" NIL NIL NIL "base64" \#(size))"#
+        let fetch = try parse(
+            "* 1 FETCH (UID 9 RFC822.SIZE \(size) BODYSTRUCTURE \(part) MODSEQ (18446744073709551615))")
+        var expected = FetchedMessage(sequenceNumber: 1)
+        expected.uid = 9
+        expected.modSeq = .max
+        #expect(fetch == .untagged(.fetch(expected)))
+        guard case .untagged(.other("FETCH", _)) = try parse("* 1 FETCH (UID 9 BINARY.SIZE[1] \(size))") else {
+            Issue.record("read a BINARY.SIZE of \(size)")
+            return
+        }
+    }
+
+    @Test func noMessageHasTheNumberZero() throws {
+        guard case .untagged(.other("FETCH", _)) = try parse("* 0 FETCH (UID 1)") else {
+            Issue.record("read a message with the number 0")
+            return
+        }
+    }
+
     @Test(arguments: [
         ("* THREAD (2)(3 6 (4 23)(44 7 96))", [[2], [3, 6, 4, 23, 44, 7, 96]]), ("* THREAD", []), ("* THREAD ", []),
         ("* THREAD ((3)(5))", [[3, 5]]),

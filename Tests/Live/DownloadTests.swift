@@ -57,6 +57,8 @@ import Testing
         #expect(try await client.get(path, headers: [("Range", "bytes=1048576-")]).status == 416)
         let known = try await client.get(path, headers: [("If-None-Match", tag)])
         #expect(known.status == 304 && known.body.isEmpty && known.headers["etag"] == tag)
+        #expect(whole.headers["cache-control"] == "private, no-cache")
+        #expect(whole.headers["vary"] == "Authorization, X-Service-Token, X-Mail-Account")
         let head = try await client.send(.HEAD, path)
         #expect(head.status == 200 && head.body.isEmpty && head.headers["content-length"] == "1048576")
         let raw = try await client.get(reader.message("INBOX", 1) + "/raw", headers: [("Range", "bytes=-6")])

@@ -34,4 +34,16 @@ import Testing
         let stranger = try await platform.stranger.get(path, headers: [("If-None-Match", "*")])
         #expect(stranger.status == 401)
     }
+
+    /// A browser with two mailboxes open keeps their answers under the same URLs.
+    @Test func noMailboxIsAnsweredFromWhatWasKeptOfAnother() async throws {
+        let path = "/api/v1/mail/webmail/messages/INBOX"
+        let alice = try await tenant.newMailbox("alice2"), bob = try await tenant.newMailbox("bob2")
+        let page = try await alice.client.get(path)
+        let tag = try #require(page.headers["etag"])
+        #expect(page.headers["vary"] == "Authorization, X-Service-Token, X-Mail-Account")
+        #expect(try await alice.client.get(path, headers: [("If-None-Match", tag)]).status == 304)
+        let other = try await bob.client.get(path, headers: [("If-None-Match", tag)])
+        #expect(other.status == 200 && other.headers["etag"] != tag)
+    }
 }

@@ -65,6 +65,24 @@ import Testing
         #expect(try await alice.client.get(Mailbox.outboxPath).json(200)["total"] == 0)
     }
 
+    @Test func manyRefusedRecipientsKeepItFromNobody() async throws {
+        let nobodies = (0..<30).map { "nobody\($0)@\(tenant.domain)" }
+        let subject = unique("Many")
+        let answer = try await alice.send([
+            "to": .array((nobodies + [bob.email]).map(JSON.string)), "subject": .string(subject), "plain": "x",
+        ]).json(202)
+        _ = try await bob.arrival(of: subject)
+        let id = try #require(answer["id"].int)
+        try await eventually(within: .seconds(10), "the others are refused") {
+            let message = try await alice.outbox(id)
+            return message["accepted"].strings == [bob.email] && message["rejected"].items.count == nobodies.count
+        }
+        // Another's mail is not held up.
+        #expect(
+            try await bob.send(["to": [.string(alice.email)], "subject": "Next", "plain": "x"]).json(202)["state"]
+                == "sent")
+    }
+
     @Test func anAliasSendsForItsMailboxAndNoOther() async throws {
         let sales = try await newAlias("sales", to: alice)
         let answer = try await alice.send([

@@ -10,6 +10,7 @@ struct ConnectionTests {
     private var quick: SMTPTimeouts {
         var timeouts = SMTPTimeouts()
         timeouts.command = .milliseconds(300)
+        timeouts.transaction = .milliseconds(300)
         timeouts.message = .milliseconds(300)
         return timeouts
     }

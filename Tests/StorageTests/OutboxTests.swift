@@ -115,6 +115,32 @@ import Testing
         #expect(try await !outbox.renew(lease))
     }
 
+    @Test func whatFailedForSomeIsStillFiledAndALostCopyIsTold() async throws {
+        let before = try await outbox.waiting()
+        let lease = try await outbox.add(entry(), chunk: [1], claim: nil)
+        let waiting = try await outbox.waiting()
+        #expect(waiting.count == before.count + 1 && waiting.oldest != nil)
+        var recipients = try await outbox.find(lease.id, mailbox: mailbox).recipients
+        recipients[0].state = .accepted
+        #expect(try await outbox.accepted(lease, recipients: recipients))
+        recipients[1].state = .rejected
+        let at = far
+        #expect(
+            try await outbox.failed(lease, recipients: recipients, .init(code: "x", message: "x"), filingAt: at))
+        let failed = try await outbox.find(lease.id, mailbox: mailbox)
+        #expect(failed.state == .sent && failed.filing == .due && failed.nextAt == at && failed.trouble?.code == "x")
+        #expect(try await outbox.waiting().count == before.count)
+
+        let other = try await outbox.add(entry(), chunk: [1], claim: nil)
+        #expect(try await outbox.accepted(other, recipients: recipients))
+        try await outbox.filingGivenUp(other, .init(code: "copy_not_kept", message: "x"), retryAt: nil)
+        let given = try await outbox.find(other.id, mailbox: mailbox)
+        #expect(given.state == .sent && given.filing == .done && given.trouble?.code == "copy_not_kept")
+        #expect(try await outbox.list(mailbox: mailbox, .first).messages.contains { $0.id == other.id })
+        #expect(try await outbox.piece(0, of: other.id) == nil)
+        try await outbox.stop(other.id, mailbox: mailbox)
+    }
+
     @Test func whatIsPostponedKeepsItsReason() async throws {
         let lease = try await outbox.add(entry(), chunk: [1], claim: nil)
         let recipients = try await outbox.find(lease.id, mailbox: mailbox).recipients
@@ -124,7 +150,7 @@ import Testing
                 isDoubtful: false))
         let row = try await outbox.find(lease.id, mailbox: mailbox)
         #expect(row.state == .queued && row.trouble?.code == "away" && !row.isLeased)
-        #expect(try await !outbox.failed(lease, recipients: recipients, .init(code: "x", message: "x")))
+        #expect(try await !outbox.failed(lease, recipients: recipients, .init(code: "x", message: "x"), filingAt: far))
         try await outbox.stop(lease.id, mailbox: mailbox)
     }
 

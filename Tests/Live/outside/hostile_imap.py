@@ -76,6 +76,14 @@ ANSWERS: dict[str, Callable[[list[bytes]], Iterable[bytes] | None]] = {
         b"* STATUS INBOX (MESSAGES 99999999999999999999 UIDVALIDITY -5 HIGHESTMODSEQ 1e9 SIZE 18446744073709551616)\r\n"
         b"* 1 FETCH (UID 4294967295 RFC822.SIZE 18446744073709551615 MODSEQ (18446744073709551615)"
         b" INTERNALDATE \"99-Foo-9999 99:99:99 +9999\")\r\n" + oks(tags)],
+    "sizes": lambda tags: [
+        b'* 1 FETCH (UID 1 FLAGS () RFC822.SIZE 18446744073709551615'
+        b' BODYSTRUCTURE ("application" "pdf" NIL NIL NIL "base64" 18446744073709551615)'
+        b" ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL))\r\n"
+        b"* 1 FETCH (UID 1 BINARY.SIZE[1] 18446744073709551615)\r\n" + oks(tags)],
+    "number-zero": lambda tags: [
+        b"* STATUS INBOX (MESSAGES 0 UIDNEXT 2 UIDVALIDITY 1 HIGHESTMODSEQ 99 UNSEEN 0)\r\n"
+        b"* 0 FETCH (UID 1 FLAGS () MODSEQ (5))\r\n" + oks(tags)],
     "nils": lambda tags: [
         b"* 1 FETCH (UID 1 FLAGS NIL INTERNALDATE NIL RFC822.SIZE NIL ENVELOPE NIL BODYSTRUCTURE NIL BODY[HEADER] NIL)"
         b"\r\n" + oks(tags)],
