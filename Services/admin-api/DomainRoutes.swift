@@ -13,9 +13,10 @@ struct DomainRoutes: Sendable {
 
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
-        routes.get("/api/v1/mail/domains", use: list)
-        routes.once(platform.idempotency).post("/api/v1/mail/domains", use: create)
-        routes.get("/api/v1/mail/domains/{id}", use: find)
+        let quick = router.quick().authenticated(platform.authenticator)
+        quick.get("/api/v1/mail/domains", use: list)
+        quick.once(platform.idempotency).post("/api/v1/mail/domains", use: create)
+        quick.get("/api/v1/mail/domains/{id}", use: find)
         routes.patch("/api/v1/mail/domains/{id}", use: change)
         routes.delete("/api/v1/mail/domains/{id}", use: delete)
         routes.post("/api/v1/mail/domains/{id}/restore", use: restore)
