@@ -42,11 +42,12 @@ struct DomainMaker: Sendable {
             .init(
                 name: name, customerID: order.customerID, aliasOf: order.aliasOf,
                 hasManualDNS: order.hasManualDNS || dns.publisher == nil, keys: made), by: origin)
-        try await synced
         let provisioning = DomainStore.Provisioning(
             new: domain.id, name, keys: made, isManual: domain.dns.status == .manual)
         let records = dns.records(of: provisioning)
-        guard domain.dns.status != .manual else { return (domain, records) }
-        return (domain.with(dns: try await dns.provisionQuickly(provisioning)), records)
+        let outcome = domain.dns.status == .manual ? domain.dns : try await dns.provisionQuickly(provisioning)
+        // The disk has had the time that the DNS took.
+        try await synced
+        return (domain.with(dns: outcome), records)
     }
 }

@@ -56,7 +56,8 @@ struct PowerDNS: DNSPublisher {
             name: "\(change.domain).", kind: "Native", account: Self.account, nameservers: nameservers.map { "\($0)." },
             rrsets: sets)
         do {
-            _ = try await send(.POST, Self.zones, zone)
+            // The zone itself is not wanted back.
+            _ = try await send(.POST, Self.zones + "?rrsets=false", zone)
             return true
         } catch Status.conflict { return false }
     }

@@ -57,7 +57,7 @@ public struct DKIMKeyStore: Sendable {
             _ = try tx.query("SELECT id FROM domains WHERE id = \(domainID) FOR UPDATE")
             guard try tx.query("SELECT id FROM dkim_keys WHERE domain_id = \(domainID) AND state = 'published'").isEmpty
             else { throw Self.inProgress }
-            for key in keys { try Self.insert(key, domainID: domainID, state: .published, in: tx) }
+            try Self.insert(keys, domainID: domainID, state: .published, in: tx)
             try Self.wantRecords(domainID, in: tx)
             try AuditStore.record(
                 origin.event(
@@ -154,13 +154,19 @@ public struct DKIMKeyStore: Sendable {
         }
     }
 
-    static func insert(_ key: DKIMKey, domainID: Int64, state: DKIMKey.State, in tx: Transaction) throws {
+    static func insert(_ keys: [DKIMKey], domainID: Int64, state: DKIMKey.State, in tx: Transaction) throws {
+        guard !keys.isEmpty else { return }
+        let rows = keys.map { key -> SQL in
+            """
+            (\(domainID), \(key.selector), \(key.algorithm.rawValue), \(key.publicKey), \(state.rawValue),
+             \(key.createdAt))
+            """
+        }
         do {
             try tx.execute(
                 """
-                INSERT INTO dkim_keys (domain_id, selector, algorithm, public_key, state, created_at) VALUES
-                (\(domainID), \(key.selector), \(key.algorithm.rawValue), \(key.publicKey), \(state.rawValue),
-                 \(key.createdAt))
+                INSERT INTO dkim_keys (domain_id, selector, algorithm, public_key, state, created_at)
+                VALUES \(rows.joined(separator: ", "))
                 """)
         } catch let error as MariaDBError where error.isDuplicateKey { throw inProgress }
     }
