@@ -129,8 +129,9 @@ struct AccountRoutes: Sendable {
             // What is deleted already can still be made to go.
         }
         guard isFinal else { return .noContent }
-        try await accounts.purge(id, scope: scope, by: .init(context))
-        try? await caretaker.purgeAccounts()
+        if let purge = try await accounts.purge(id, scope: scope, by: .init(context)) {
+            try? await caretaker.end(purge)
+        }
         return .noContent
     }
 

@@ -13,15 +13,19 @@ public struct DomainStore: Sendable {
         public var aliasOf: Int64?
         /// The customer keeps its DNS by hand.
         public var hasManualDNS: Bool
+        /// Whether its records may go into a zone that was not made here.
+        public var takesZones: Bool
         public var keys: [DKIMKey]
 
         public init(
-            name: DomainName, customerID: Int64, aliasOf: Int64? = nil, hasManualDNS: Bool = false, keys: [DKIMKey]
+            name: DomainName, customerID: Int64, aliasOf: Int64? = nil, hasManualDNS: Bool = false,
+            takesZones: Bool = true, keys: [DKIMKey]
         ) {
             self.name = name
             self.customerID = customerID
             self.aliasOf = aliasOf
             self.hasManualDNS = hasManualDNS
+            self.takesZones = takesZones
             self.keys = keys
         }
     }
@@ -75,10 +79,10 @@ public struct DomainStore: Sendable {
             return try tx.execute(
                 """
                 INSERT INTO domains (customer_id, alias_of, domain, dkim_selector, dkim_public_key, dns_mode, dns_status,
-                  created_at) VALUES
+                  takes_zones, created_at) VALUES
                 (\(draft.customerID), \(draft.aliasOf), \(draft.name.description), \(main?.selector ?? ""),
                  \(main?.publicKey ?? ""), \(draft.hasManualDNS ? "manual" : "automatic"),
-                 \(draft.hasManualDNS ? "manual" : "pending"), \(now))
+                 \(draft.hasManualDNS ? "manual" : "pending"), \(draft.takesZones), \(now))
                 """
             ).lastInsertID
         } catch let error as MariaDBError where error.isDuplicateKey {
@@ -148,7 +152,7 @@ public struct DomainStore: Sendable {
                     """
                     UPDATE domains SET dns_mode = \(hasManualDNS ? "manual" : "automatic"),
                       dns_status = \(hasManualDNS ? "manual" : "pending"), dns_detail = NULL,
-                      dns_version = dns_version + 1 WHERE id = \(id)
+                      dns_version = dns_version + 1, dns_keys_only = FALSE WHERE id = \(id)
                     """)
             }
             var changes = AuditStore.Changes()

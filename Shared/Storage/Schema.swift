@@ -41,6 +41,7 @@ enum Schema {
         Schema.webhooks,
         Schema.hosting,
         Schema.usageByDomain,
+        Schema.claims,
     ]
 
     private static let people: [SQL] = [
