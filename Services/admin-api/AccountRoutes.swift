@@ -15,17 +15,18 @@ struct AccountRoutes: Sendable {
 
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
-        routes.get("/api/v1/mail/accounts", use: listAll)
-        routes.get("/api/v1/mail/domains/{id}/accounts", use: list)
+        let quick = router.quick().authenticated(platform.authenticator)
+        quick.get("/api/v1/mail/accounts", use: listAll)
+        quick.get("/api/v1/mail/domains/{id}/accounts", use: list)
         routes.once(platform.idempotency).post("/api/v1/mail/domains/{id}/accounts", use: create)
-        routes.get("/api/v1/mail/accounts/{id}", use: find)
+        quick.get("/api/v1/mail/accounts/{id}", use: find)
         routes.put("/api/v1/mail/accounts/{id}", use: changePassword)
         routes.patch("/api/v1/mail/accounts/{id}", use: change)
         routes.delete("/api/v1/mail/accounts/{id}", use: delete)
         routes.post("/api/v1/mail/accounts/{id}/restore", use: restore)
         routes.post("/api/v1/mail/accounts/{id}/suspend") { try await setSuspended(true, $0, $1) }
         routes.post("/api/v1/mail/accounts/{id}/unsuspend") { try await setSuspended(false, $0, $1) }
-        routes.get("/api/v1/mail/accounts/{id}/send-as", use: sendAs)
+        quick.get("/api/v1/mail/accounts/{id}/send-as", use: sendAs)
         routes.put("/api/v1/mail/accounts/{id}/send-as", use: setSendAs)
     }
 
@@ -128,8 +129,9 @@ struct AccountRoutes: Sendable {
             // What is deleted already can still be made to go.
         }
         guard isFinal else { return .noContent }
-        try await accounts.purge(id, scope: scope, by: .init(context))
-        try? await caretaker.purgeAccounts()
+        if let purge = try await accounts.purge(id, scope: scope, by: .init(context)) {
+            try? await caretaker.end(purge)
+        }
         return .noContent
     }
 

@@ -46,7 +46,11 @@ struct AdminSettings: ServiceSettings {
             }
         dkimDirectory = read.string(
             "dkim.directory", default: "/var/lib/xynap/mail/dkim", "Folder of the DKIM keys, shared with Rspamd")
-        dkimSelector = read.string("dkim.selector", default: "mail", "Selector of new DKIM keys")
+        let selector = read.string("dkim.selector", default: "mail", "Selector of new DKIM keys")
+        dkimSelector =
+            Self.isSelector(selector)
+            ? selector
+            : read.refuse("dkim.selector", "must be 1 to 60 letters, digits and inner hyphens", "mail")
         dkimRetention = read.duration(
             "dkim.retention", default: .seconds(7 * 86_400),
             "How long the record of a key that signs no more stays in the DNS")
@@ -69,6 +73,19 @@ struct AdminSettings: ServiceSettings {
         sendLimit = read.int(
             "send.limit", default: 1000, in: 0...1_000_000,
             "Recipients an hour of a mailbox that has no limit of its own; 0 for no limit")
+    }
+
+    /// One label of a name in the DNS, with room for what stands behind it, and nothing that a path would mean.
+    static func isSelector(_ text: String) -> Bool {
+        (1...60).contains(text.utf8.count) && !text.hasPrefix("-") && !text.hasSuffix("-")
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
     }
 }
 

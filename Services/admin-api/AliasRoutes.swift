@@ -10,9 +10,10 @@ struct AliasRoutes: Sendable {
 
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
-        routes.get("/api/v1/mail/domains/{id}/aliases", use: list)
+        let quick = router.quick().authenticated(platform.authenticator)
+        quick.get("/api/v1/mail/domains/{id}/aliases", use: list)
         routes.once(platform.idempotency).post("/api/v1/mail/domains/{id}/aliases", use: create)
-        routes.get("/api/v1/mail/aliases/{id}", use: find)
+        quick.get("/api/v1/mail/aliases/{id}", use: find)
         routes.put("/api/v1/mail/aliases/{id}", use: change)
         routes.delete("/api/v1/mail/aliases/{id}", use: delete)
     }

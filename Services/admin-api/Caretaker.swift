@@ -21,13 +21,13 @@ struct Caretaker: Sendable {
     func run() async throws {
         var round = 0
         while !Task.isCancelled {
-            await attempt("DNS") { try await dns.provisionPending() }
-            await attempt("rotations") { try await rotation.goOn() }
-            await attempt("moves") { try await finishMoves() }
-            await attempt("mailboxes to purge") { try await purgeAccounts() }
-            await attempt("domains to purge") { try await purgeDomains() }
+            await logger.attempt("DNS") { try await dns.provisionPending() }
+            await logger.attempt("rotations") { try await rotation.goOn() }
+            await logger.attempt("moves") { try await finishMoves() }
+            await logger.attempt("mailboxes to purge") { try await purgeAccounts() }
+            await logger.attempt("domains to purge") { try await purgeDomains() }
             if round.isMultiple(of: 300) {
-                await attempt("leftovers") {
+                await logger.attempt("leftovers") {
                     try await rotation.removeStrays()
                     try await folders.removeLeftovers()
                 }
@@ -40,47 +40,64 @@ struct Caretaker: Sendable {
     /// Moves the homes of renamed mailboxes to where their addresses say.
     func finishMoves() async throws {
         for move in try await database.accounts.awaitingMove() {
-            try await folders.move(from: move.from, to: move.to)
-            try await database.accounts.endMove(move)
+            await logger.attempt("the move of \(move.from)") {
+                try await folders.move(from: move.from, to: move.to)
+                try await database.accounts.endMove(move)
+            }
         }
     }
 
     /// Ends a domain whose time is over: its records, its mail, its keys, and last its row, which says that there is
     /// something to do.
-    /// - Returns: False while the DNS server is away.
+    ///
+    /// The right to do so is asked for again before each thing that bears the domain's name: once the row is gone, that is
+    /// another's name.
+    /// - Returns: False while the DNS server is away, or when another replica goes on.
     @discardableResult
-    func purge(domain id: Int64) async throws -> Bool {
-        let domain = try await database.domains.provisioning(id)
-        guard try await dns.withdraw(domain) else { return false }
+    func end(_ purge: DomainStore.Purge) async throws -> Bool {
+        let domains = database.domains
+        let domain = try await domains.provisioning(purge.id)
+        guard try await dns.withdraw(domain), let held = try await domains.renew(purge) else { return false }
         try await folders.remove(domain.domain.description)
+        guard let last = try await domains.renew(held) else { return false }
         try keys.remove(domain.domain, selectors: domain.keys.map(\.selector))
-        try await database.domains.remove(id)
-        return true
+        return try await domains.remove(last)
     }
 
-    func purge(_ account: AccountStore.Purge) async throws {
-        try await folders.remove(account.home)
-        try await database.accounts.remove(account)
+    /// Ends a mailbox whose time is over.
+    func end(_ purge: AccountStore.Purge) async throws {
+        try await folders.remove(purge.home)
+        try await database.accounts.remove(purge)
     }
 
-    func purgeAccounts() async throws {
-        for account in try await database.accounts.awaitingPurge() { try await purge(account) }
+    private func purgeAccounts() async throws {
+        for id in try await database.accounts.awaitingPurge() {
+            await logger.attempt("the end of mailbox \(id)") {
+                if let purge = try await database.accounts.claimPurge(id) { try await end(purge) }
+            }
+        }
     }
 
     private func purgeDomains() async throws {
         for id in try await database.domains.awaitingPurge() {
-            guard try await purge(domain: id) else { return }
+            var isDone = true
+            await logger.attempt("the end of domain \(id)") {
+                if let purge = try await database.domains.claimPurge(id) { isDone = try await end(purge) }
+            }
+            // A DNS server that is away is away for all.
+            guard isDone else { return }
         }
     }
+}
 
-    /// What does not work now is tried again in the next round.
-    private func attempt(_ what: String, _ work: () async throws -> Void) async {
+extension Logger {
+    /// Does what is done again in the next round when it does not work now; one thing of many does not keep the others.
+    func attempt(_ what: String, _ work: () async throws -> Void) async {
         do { try await work() } catch {
             // What is away comes back; anything else somebody should know of.
             let isAway =
                 (error as? Failure).map { [.unavailable, .timeout].contains($0.kind) } ?? (error is CancellationError)
-            logger.log(
-                level: isAway ? .debug : .warning, "Put off", metadata: ["work": "\(what)", "error": "\(error)"])
+            log(level: isAway ? .debug : .warning, "Put off", metadata: ["work": "\(what)", "error": "\(error)"])
         }
     }
 }

@@ -79,8 +79,9 @@ struct DKIMKeys: Sendable {
         }
     }
 
-    /// Deletes what processes that died had in reserve. One that lives makes its keys when it needs them, then.
+    /// Deletes what processes that died had in reserve; those that live touch theirs.
     func removeOldReserves(olderThan age: TimeInterval) throws {
+        reserve.touch()
         for file in try FileManager.default.contentsOfDirectory(atPath: directory)
         where file.hasPrefix(KeyReserve.prefix) {
             let path = "\(directory)/\(file)"

@@ -36,7 +36,9 @@ struct DKIMRotation: Sendable {
 
     /// One round over the rotations that wait for the DNS, and over the keys whose time is over.
     func goOn() async throws {
-        for id in try await store.awaitingActivation() { try await activateIfVisible(id) }
+        for id in try await store.awaitingActivation() {
+            await logger.attempt("the rotation of domain \(id)") { try await activateIfVisible(id) }
+        }
         try await store.withdraw(retiredBefore: Timestamp.now() - retention.components.seconds * 1000)
     }
 

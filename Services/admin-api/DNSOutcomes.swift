@@ -34,15 +34,18 @@ final class DNSOutcomes: Sendable {
         return domain.with(dns: recent)
     }
 
+    /// Writes an outcome into the table.
+    typealias Write = @Sendable (DomainStore.Provisioning, Domain.DNS) async throws -> Void
+
     /// Writes them, as they come.
-    func run(_ domains: DomainStore, _ logger: Logger) async throws {
-        for await _ in wake { await flush(domains, logger) }
+    func run(_ logger: Logger, _ write: Write) async throws {
+        for await _ in wake { await flush(logger, write) }
     }
 
     /// Writes those that wait.
-    func flush(_ domains: DomainStore, _ logger: Logger) async {
+    func flush(_ logger: Logger, _ write: Write) async {
         while let next = state.withLockedValue({ $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }) {
-            do { try await domains.setDNS(next.domain, status: next.dns.status, detail: next.dns.detail) } catch {
+            do { try await write(next.domain, next.dns) } catch {
                 logger.debug("DNS outcome not kept", metadata: ["error": "\(error)"])
             }
             state.withLockedValue { _ = $0.recent.removeValue(forKey: next.domain.id) }

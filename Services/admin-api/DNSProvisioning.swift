@@ -20,7 +20,7 @@ struct DNSProvisioning: Sendable {
     @discardableResult
     func provision(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
         let dns = try await attempt(domain)
-        try await domains.setDNS(domain, status: dns.status, detail: dns.detail)
+        try await keep(domain, dns)
         return dns
     }
 
@@ -32,13 +32,30 @@ struct DNSProvisioning: Sendable {
     }
 
     /// Writes the outcomes of what was quick into the table, as they come.
-    func flushOutcomes() async throws { try await outcomes.run(domains, logger) }
+    func flushOutcomes() async throws { try await outcomes.run(logger, keep) }
+
+    /// Writes those that wait, once.
+    func flushOutcomesNow() async { await outcomes.flush(logger, keep) }
+
+    /// Puts an outcome into the table. Of a domain that ended while its records were written they are taken out again.
+    private func keep(_ domain: DomainStore.Provisioning, _ dns: Domain.DNS) async throws {
+        switch try await domains.setDNS(domain, status: dns.status, detail: dns.detail) {
+        case .kept: return
+        case .succeeded(let id): try await domains.requireDNS(id)
+        case .gone:
+            if try await !withdraw(domain) {
+                logger.warning("Records outlive their domain", metadata: ["domain": "\(domain.domain)"])
+            }
+        }
+    }
 
     private func attempt(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
         guard let publisher, !domain.isManual else { return .init(status: .manual, checkedAt: nil) }
         let change = DNSChange(
-            domain: domain.domain, wanted: ownRecords(of: domain),
-            unwanted: template.withdrawn(for: domain.domain, keys: domain.keys), isNew: domain.isNew)
+            domain: domain.domain,
+            wanted: ownRecords(of: domain).filter { !domain.isOfKeysOnly || $0.isOfKey },
+            unwanted: template.withdrawn(for: domain.domain, keys: domain.keys), isNew: domain.isNew,
+            isPartial: domain.isOfKeysOnly, takesZones: domain.takesZones)
         let (status, detail) = try await outcome { try await publisher.publish(change) }
         if status != .ok {
             logger.warning(
@@ -53,9 +70,14 @@ struct DNSProvisioning: Sendable {
     func withdraw(_ domain: DomainStore.Provisioning) async throws -> Bool {
         guard let publisher, !domain.isManual else { return true }
         let gone = ownRecords(of: domain) + template.withdrawn(for: domain.domain, keys: domain.keys)
-        let change = DNSChange(domain: domain.domain, wanted: [], unwanted: gone)
-        let (status, _) = try await outcome { try await publisher.publish(change) }
+        let change = DNSChange(domain: domain.domain, wanted: [], unwanted: gone, takesZones: domain.takesZones)
+        let (status, detail) = try await outcome { try await publisher.publish(change) }
         // A server that refuses will do so tomorrow; the domain must not wait for it.
+        if status == .failed {
+            logger.warning(
+                "DNS records not withdrawn, and left where they are",
+                metadata: ["domain": "\(domain.domain)", "reason": "\(detail ?? "")"])
+        }
         return status != .pending
     }
 
@@ -71,7 +93,9 @@ struct DNSProvisioning: Sendable {
 
     /// One round over the domains whose records are still to be written.
     func provisionPending() async throws {
-        for domain in try await domains.awaitingDNS() {
+        for id in try await domains.awaitingDNS() {
+            // As it is now, not as it was before the others were written.
+            guard let domain = try await domains.pendingDNS(id) else { continue }
             // One that is away is away for all: try again later.
             guard try await provision(domain).status != .pending else { return }
         }
@@ -84,7 +108,7 @@ struct DNSProvisioning: Sendable {
             let notes = try await publish()
             return notes.isEmpty ? (.ok, nil) : (.failed, notes.joined(separator: " "))
         } catch DNSFailure.refused(let reason) { return (.failed, reason) } catch DNSFailure.away {
-            return (.pending, "The DNS server cannot be reached; it is tried again by itself.")
+            return (.pending, "The DNS server cannot be reached or does not let us in; it is tried again by itself.")
         }
     }
 }

@@ -52,6 +52,9 @@ struct DNSRecord: Sendable, Equatable, Codable {
     /// Whether its name is the domain's, or below it.
     func isWithin(_ domain: DomainName) -> Bool { name == domain.description || name.hasSuffix(".\(domain)") }
 
+    /// Whether it is that of a DKIM key (RFC 6376 §3.6.2.1).
+    var isOfKey: Bool { name.contains("._domainkey.") }
+
     /// Whether two values say the same, however they are written.
     func isSame(as other: String) -> Bool { Self.normalized(value, type) == Self.normalized(other, type) }
 
@@ -69,6 +72,10 @@ struct DNSChange: Sendable, Equatable {
     var unwanted: [DNSRecord] = []
     /// Nothing of it was ever written.
     var isNew = false
+    /// There is more in the zone that stays as it is: without a zone it means nothing.
+    var isPartial = false
+    /// Whether a zone that was not made here may be written to.
+    var takesZones = true
 
     /// The record sets it is about, by name and type.
     var sets: [(name: String, type: DNSRecord.Kind)] {

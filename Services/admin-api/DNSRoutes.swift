@@ -40,7 +40,9 @@ struct DNSRoutes: Sendable {
         try context.caller.requireAdmin("mail:write")
         let id = try context.idParameter()
         let domain = try await domains.find(id, scope: context.caller.scope)
-        try await domains.requireDNS(id)
+        var isOfPlatform = false
+        if case .platform = context.caller { isOfPlatform = true }
+        try await domains.requireDNS(id, takesZones: isOfPlatform)
         try await hosting.dns.provision(domains.provisioning(id))
         await platform.audit.record(
             "domain.dns_synced", target: domain.domain, customerID: domain.customerID, by: context)

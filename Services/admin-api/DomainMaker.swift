@@ -11,8 +11,9 @@ struct DomainMaker: Sendable {
         var customerID: Int64
         var aliasOf: Int64?
         var hasManualDNS = false
-        /// Whether a name below another customer's domain is taken: only from the platform itself.
-        var mayBeBelowOthers = false
+        /// Whether the platform itself orders it: names below another customer's domain, and zones that were not made
+        /// here, are taken from nobody else.
+        var isOfPlatform = false
     }
 
     let database: Database
@@ -25,7 +26,7 @@ struct DomainMaker: Sendable {
     /// - Throws: `Failure`: `invalid` naming the field; `conflict` `domain_exists`, `limit_reached`.
     func make(_ order: Order, by origin: AuditStore.Origin) async throws -> (domain: Domain, records: [DNSRecord]) {
         let name = try names.check(order.name)
-        if !order.mayBeBelowOthers,
+        if !order.isOfPlatform,
             try await database.domains.foreignParent(of: name, customerID: order.customerID) != nil
         {
             throw Failure.conflict("domain_exists", "This name is below a domain that another customer has here.")
@@ -41,12 +42,15 @@ struct DomainMaker: Sendable {
         let domain = try await database.domains.create(
             .init(
                 name: name, customerID: order.customerID, aliasOf: order.aliasOf,
-                hasManualDNS: order.hasManualDNS || dns.publisher == nil, keys: made), by: origin)
-        try await synced
+                hasManualDNS: order.hasManualDNS || dns.publisher == nil, takesZones: order.isOfPlatform,
+                keys: made), by: origin)
         let provisioning = DomainStore.Provisioning(
-            new: domain.id, name, keys: made, isManual: domain.dns.status == .manual)
+            new: domain.id, name, keys: made, isManual: domain.dns.status == .manual,
+            takesZones: order.isOfPlatform)
         let records = dns.records(of: provisioning)
-        guard domain.dns.status != .manual else { return (domain, records) }
-        return (domain.with(dns: try await dns.provisionQuickly(provisioning)), records)
+        let outcome = domain.dns.status == .manual ? domain.dns : try await dns.provisionQuickly(provisioning)
+        // The disk has had the time that the DNS took.
+        try await synced
+        return (domain.with(dns: outcome), records)
     }
 }

@@ -13,9 +13,10 @@ struct DomainRoutes: Sendable {
 
     func add(to router: ServiceRouter) {
         let routes = router.authenticated(platform.authenticator)
-        routes.get("/api/v1/mail/domains", use: list)
-        routes.once(platform.idempotency).post("/api/v1/mail/domains", use: create)
-        routes.get("/api/v1/mail/domains/{id}", use: find)
+        let quick = router.quick().authenticated(platform.authenticator)
+        quick.get("/api/v1/mail/domains", use: list)
+        quick.once(platform.idempotency).post("/api/v1/mail/domains", use: create)
+        quick.get("/api/v1/mail/domains/{id}", use: find)
         routes.patch("/api/v1/mail/domains/{id}", use: change)
         routes.delete("/api/v1/mail/domains/{id}", use: delete)
         routes.post("/api/v1/mail/domains/{id}/restore", use: restore)
@@ -62,7 +63,7 @@ struct DomainRoutes: Sendable {
             name: body.domain, customerID: try context.caller.customer(named: body.customer_id))
         order.aliasOf = body.alias_of
         order.hasManualDNS = body.dns == .manual
-        if case .platform = context.caller { order.mayBeBelowOthers = true }
+        if case .platform = context.caller { order.isOfPlatform = true }
         let made = try await hosting.maker.make(order, by: .init(context))
         return try .json(DomainWithRecords(domain: made.domain, records: made.records), status: .created)
     }
@@ -100,9 +101,11 @@ struct DomainRoutes: Sendable {
             // What is deleted already can still be made to go.
         }
         guard isFinal else { return .noContent }
-        try await domains.purge(id, scope: scope, by: .init(context))
+        guard let purge = try await domains.purge(id, scope: scope, by: .init(context)) else {
+            return Response(status: .accepted)
+        }
         // What does not work at once is done by itself as soon as it can be.
-        let isGone = (try? await hosting.caretaker.purge(domain: id)) ?? false
+        let isGone = (try? await hosting.caretaker.end(purge)) ?? false
         return isGone ? .noContent : Response(status: .accepted)
     }
 

@@ -35,7 +35,6 @@ final class KeyReserve: Sendable {
         self.directory = directory
         self.size = size
         (wake, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        waker.yield()
         thread.start()
     }
 
@@ -45,24 +44,38 @@ final class KeyReserve: Sendable {
         return pairs.withLockedValue { $0.popLast() }
     }
 
+    /// How long after one was taken the next is made: whoever took it is answered first.
+    private static let rest = Duration.milliseconds(500)
+
     /// Keeps the reserve full, one pair at a time; at the end it takes its files away.
     func fill() async throws {
         defer { for pair in pairs.withLockedValue({ $0 }) { [pair.rsa, pair.ed25519].forEach { unlink($0.path) } } }
+        try await fillUp()
         for await _ in wake {
-            while !Task.isCancelled, pairs.withLockedValue({ $0.count < size }) {
-                do {
-                    let pair = try await thread.runIfActive { [self] in
-                        // On Linux this is the priority of the calling thread alone.
-                        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
-                        return try make()
-                    }
-                    pairs.withLockedValue { $0.append(pair) }
-                } catch is CancellationError { return } catch {
-                    // The disk is full, say: who needs a key makes it then, and is told what is wrong.
-                    try await Task.sleep(for: .seconds(5))
+            try await Task.sleep(for: Self.rest)
+            try await fillUp()
+        }
+    }
+
+    private func fillUp() async throws {
+        while !Task.isCancelled, pairs.withLockedValue({ $0.count < size }) {
+            do {
+                let pair = try await thread.runIfActive { [self] in
+                    // On Linux this is the priority of the calling thread alone.
+                    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
+                    return try make()
                 }
+                pairs.withLockedValue { $0.append(pair) }
+            } catch let error as CancellationError { throw error } catch {
+                // The disk is full, say: who needs a key makes it then, and is told what is wrong.
+                try await Task.sleep(for: .seconds(5))
             }
         }
+    }
+
+    /// Shows that what is in reserve is of a process that lives (`DKIMKeys.removeOldReserves`).
+    func touch() {
+        for pair in pairs.withLockedValue({ $0 }) { [pair.rsa, pair.ed25519].forEach { utimes($0.path, nil) } }
     }
 
     private func make() throws -> Pair {

@@ -29,12 +29,29 @@ struct PowerDNS: DNSPublisher {
 
     /// A zone that is missing is made, with all of its records at once; a domain below a zone that is here goes into that.
     func publish(_ change: DNSChange) async throws -> [String] {
+        do { return try await write(change) } catch is Status {
+            // Somebody else makes or removes the same zone just now, or the API is not where it is looked for.
+            throw DNSFailure.away
+        }
+    }
+
+    private func write(_ change: DNSChange) async throws -> [String] {
         if change.isNew, !change.wanted.isEmpty, try await parentZone(of: change.domain) == nil {
             if try await create(change) { return [] }
         }
         guard let zone = try await zone(of: change.domain) else {
-            if !change.wanted.isEmpty { _ = try await create(change) }
+            guard !change.wanted.isEmpty else { return [] }
+            guard !change.isPartial else {
+                throw DNSFailure.refused("The DNS server has no zone for \(change.domain) any more.")
+            }
+            _ = try await create(change)
             return []
+        }
+        guard change.takesZones || zone.account == Self.account else {
+            // Nothing of ours was ever written there.
+            guard !change.wanted.isEmpty else { return [] }
+            throw DNSFailure.refused(
+                "The zone for \(change.domain) was there before the domain; only the platform may write into it.")
         }
         let (sets, notes) = Self.recordSets(change, in: zone)
         if !sets.isEmpty { _ = try await send(.PATCH, path(zone.name), Patch(rrsets: sets)) }
@@ -56,7 +73,8 @@ struct PowerDNS: DNSPublisher {
             name: "\(change.domain).", kind: "Native", account: Self.account, nameservers: nameservers.map { "\($0)." },
             rrsets: sets)
         do {
-            _ = try await send(.POST, Self.zones, zone)
+            // The zone itself is not wanted back.
+            _ = try await send(.POST, Self.zones + "?rrsets=false", zone)
             return true
         } catch Status.conflict { return false }
     }
@@ -65,12 +83,16 @@ struct PowerDNS: DNSPublisher {
     private func zone(of domain: DomainName) async throws -> Zone? {
         for name in Self.ancestry(of: domain) {
             do {
-                return try JSONDecoder().decode(Zone.self, from: try await send(.GET, path("\(name)."), Nothing?.none))
-            } catch Status.notFound { continue } catch is DecodingError {
-                throw DNSFailure.refused("The DNS server's answer is not understood.")
-            }
+                return try Self.decoded(try await send(.GET, path("\(name)."), Nothing?.none))
+            } catch Status.notFound { continue }
         }
         return nil
+    }
+
+    private static func decoded(_ answer: Data) throws -> Zone {
+        do { return try JSONDecoder().decode(Zone.self, from: answer) } catch {
+            throw DNSFailure.refused("The DNS server's answer is not understood.")
+        }
     }
 
     private func parentZone(of domain: DomainName) async throws -> Zone? {
@@ -87,7 +109,7 @@ struct PowerDNS: DNSPublisher {
     }
 
     private func removeIfEmpty(_ zone: String) async throws {
-        let left = try JSONDecoder().decode(Zone.self, from: try await send(.GET, path(zone), Nothing?.none))
+        let left = try Self.decoded(try await send(.GET, path(zone), Nothing?.none))
         guard left.rrsets.allSatisfy({ ["SOA", "NS"].contains($0.type) && $0.name == zone }) else { return }
         do { _ = try await send(.DELETE, path(zone), Nothing?.none) } catch Status.notFound {}
     }
@@ -140,7 +162,8 @@ struct PowerDNS: DNSPublisher {
         case 200..<300: return Data(answer.readableBytesView)
         case 404: throw Status.notFound
         case 409: throw Status.conflict
-        case 500...: throw DNSFailure.away
+        // A key that is not taken is somebody's mistake, and mended: nobody need ask for the records once more.
+        case 401, 403, 500...: throw DNSFailure.away
         default: throw DNSFailure.refused("The DNS server refused the change (HTTP \(response.status.code)).")
         }
     }

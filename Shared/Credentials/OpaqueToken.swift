@@ -48,9 +48,17 @@ public struct OpaqueToken: Sendable, Equatable {
     public var hash: String { Self.hash(of: text) }
 
     /// The hash of a token's text.
-    public static func hash(of text: String) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        let hex = SHA256.hash(data: Array(text.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    public static func hash(of text: String) -> String { hash(of: Array(text.utf8)) }
+
+    /// The same hash of any bytes.
+    public static func hash(of bytes: [UInt8]) -> String {
+        func digit(_ value: UInt8) -> UInt8 { value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value }
+        var hex: [UInt8] = []
+        hex.reserveCapacity(64)
+        for byte in SHA256.hash(data: bytes) {
+            hex.append(digit(byte >> 4))
+            hex.append(digit(byte & 15))
+        }
         return String(decoding: hex, as: UTF8.self)
     }
 }

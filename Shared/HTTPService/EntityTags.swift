@@ -7,9 +7,7 @@ enum EntityTags {
     private static let revalidated = "private, no-cache"
 
     /// A strong tag: half of the body's SHA-256.
-    static func tag(of body: [UInt8]) -> String {
-        "\"\(OpaqueToken.hash(of: String(decoding: body, as: UTF8.self)).prefix(32))\""
-    }
+    static func tag(of body: [UInt8]) -> String { "\"\(OpaqueToken.hash(of: body).prefix(32))\"" }
 
     /// Completes an answer that has a tag: of a read it may be kept and asked for again, and becomes 304 where the caller
     /// has it (RFC 9110 §13.1.2); of anything else the tag says nothing.

@@ -53,7 +53,7 @@ struct JSONOutputEncoder: Encoder, SingleValueEncodingContainer {
         }
     }
     func encode(_ value: Float) throws { try encode(Double(value)) }
-    func encode(_ value: Int) { output.integer(value) }
+    func encode(_ value: Int) { output.integer(Int64(value)) }
     func encode(_ value: Int8) { output.integer(value) }
     func encode(_ value: Int16) { output.integer(value) }
     func encode(_ value: Int32) { output.integer(value) }
@@ -71,17 +71,35 @@ private struct JSONKeyedOutput<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let level: Int
     let codingPath: [any CodingKey]
 
-    private func member(_ key: any CodingKey) throws -> JSONOutputEncoder {
+    private func begin(_ name: String) throws {
         guard output.next(level: level) else { throw closed(codingPath) }
-        output.key(key.stringValue)
+        output.key(name)
+    }
+
+    private func member(_ key: any CodingKey) throws -> JSONOutputEncoder {
+        try begin(key.stringValue)
         return JSONOutputEncoder(output: output, codingPath: codingPath)
     }
 
-    mutating func encodeNil(forKey key: Key) throws { try member(key).encodeNil() }
+    // What most fields are needs no encoder of its own.
+    mutating func encodeNil(forKey key: Key) throws {
+        try begin(key.stringValue)
+        output.raw("null")
+    }
+
+    mutating func encode(_ value: String, forKey key: Key) throws {
+        try begin(key.stringValue)
+        output.string(value)
+    }
+
+    mutating func encode(_ value: Int, forKey key: Key) throws { try encode(Int64(value), forKey: key) }
+
+    mutating func encode(_ value: Int64, forKey key: Key) throws {
+        try begin(key.stringValue)
+        output.integer(value)
+    }
+
     mutating func encode(_ value: Bool, forKey key: Key) throws { try member(key).encode(value) }
-    mutating func encode(_ value: String, forKey key: Key) throws { try member(key).encode(value) }
-    mutating func encode(_ value: Int, forKey key: Key) throws { try member(key).encode(value) }
-    mutating func encode(_ value: Int64, forKey key: Key) throws { try member(key).encode(value) }
     mutating func encode(_ value: UInt32, forKey key: Key) throws { try member(key).encode(value) }
     mutating func encode<T: Encodable>(_ value: T, forKey key: Key) throws { try member(key).write(value) }
 

@@ -2,13 +2,20 @@ import MariaDB
 public import MailModel
 
 extension AccountStore {
-    /// A mailbox whose time is over.
+    /// The right to end a mailbox whose time is over: nobody else has it until its lease ends, and longer while nobody
+    /// else asks. Its name is free for another mailbox as soon as the row is gone, so that whoever comes too late must
+    /// not touch what bears that name.
     public struct Purge: Sendable, Equatable {
         public let id: Int64
         public let email: String
         /// Below the mail store.
         public let home: String
+        let lease: Int64
     }
+
+    /// How long a purge may take before somebody else goes on with it, milliseconds: longer than the DNS server has to
+    /// answer.
+    static let purgeLease: Int64 = 10_000
 
     /// Deletes a mailbox: it is shut at once, takes no mail, and is gone for good after a while.
     ///
@@ -45,13 +52,39 @@ extension AccountStore {
     }
 
     /// Has a deleted mailbox gone at once.
+    /// - Returns: The right to end it; nil when somebody is doing so already.
     /// - Throws: `Failure.notFound` for one that is not deleted.
-    public func purge(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws {
+    public func purge(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws -> Purge? {
         let account = try await findDeleted(id, scope: scope)
-        try await database.transaction { tx in
+        return try await database.transaction { tx in
             try tx.execute(
                 "UPDATE accounts SET purge_at = \(Timestamp.now()) WHERE id = \(id) AND deleted_at IS NOT NULL")
             try Self.record("account.purge_requested", account, by: origin, in: tx)
+            return try Self.claim(id, in: tx)
+        }
+    }
+
+    /// Takes the right to end a mailbox whose time is over; nil when another has it, or it is gone.
+    public func claimPurge(_ id: Int64) async throws -> Purge? {
+        try await database.transaction { try Self.claim(id, in: $0) }
+    }
+
+    private static func claim(_ id: Int64, in tx: Transaction) throws -> Purge? {
+        let now = Timestamp.now(), lease = now + purgeLease
+        let outcome = try tx.execute(
+            """
+            UPDATE accounts SET purge_lease = \(lease) WHERE id = \(id) AND deleted_at IS NOT NULL
+              AND purge_at <= \(now) AND (purge_lease IS NULL OR purge_lease <= \(now))
+            """)
+        guard outcome.affectedRows == 1 else { return nil }
+        return try tx.query(
+            """
+            SELECT a.id, a.email, COALESCE(a.home, CONCAT(d.domain, '/', SUBSTRING_INDEX(a.email, '@', 1))) AS home
+            FROM accounts a JOIN domains d ON d.id = a.domain_id WHERE a.id = \(id)
+            """
+        ).first.map {
+            Purge(
+                id: try $0.int64("id"), email: try $0.string("email"), home: try $0.string("home"), lease: lease)
         }
     }
 
@@ -74,24 +107,24 @@ extension AccountStore {
         return try await find(id, scope: .everything)
     }
 
-    /// The mailboxes whose time is over.
-    public func awaitingPurge(limit: Int = 100) async throws -> [Purge] {
-        try await database.query(
+    /// The mailboxes whose time is over and which nobody is ending, as ids.
+    public func awaitingPurge(limit: Int = 100) async throws -> [Int64] {
+        let now = Timestamp.now()
+        return try await database.query(
             """
-            SELECT a.id, a.email, COALESCE(a.home, CONCAT(d.domain, '/', SUBSTRING_INDEX(a.email, '@', 1))) AS home
-            FROM accounts a JOIN domains d ON d.id = a.domain_id
-            WHERE a.purge_at <= \(Timestamp.now()) ORDER BY a.purge_at LIMIT \(limit)
+            SELECT id FROM accounts WHERE purge_at <= \(now) AND (purge_lease IS NULL OR purge_lease <= \(now))
+            ORDER BY purge_at LIMIT \(limit)
             """
-        ).map { Purge(id: try $0.int64("id"), email: try $0.string("email"), home: try $0.string("home")) }
+        ).map { try $0.int64("id") }
     }
 
-    /// Forgets a deleted mailbox; its mail must be gone before.
+    /// Forgets a deleted mailbox; its mail must be gone before. Does nothing when another has taken the right meanwhile.
     public func remove(_ purge: Purge) async throws {
         try await database.transaction { tx in
             let row = try tx.query(
                 """
                 SELECT d.customer_id FROM accounts a JOIN domains d ON d.id = a.domain_id
-                WHERE a.id = \(purge.id) AND a.deleted_at IS NOT NULL FOR UPDATE
+                WHERE a.id = \(purge.id) AND a.deleted_at IS NOT NULL AND a.purge_lease = \(purge.lease) FOR UPDATE
                 """
             ).first
             guard let row else { return }

@@ -28,10 +28,24 @@ extension AccountStore {
 
     /// - Throws: `Failure.notFound` for a domain outside the scope.
     public func list(_ filter: Filter, _ page: PageRequest, scope: Scope) async throws -> Page<Account> {
+        if filter.isWholeDomain, let found = try await wholeDomain(filter, page, scope: scope) { return found }
         if let domainID = filter.domainID { _ = try await database.domains.reach(domainID, scope: scope) }
         let condition = try filter.condition(scope: scope)
         let accounts = try await list(where: condition + filter.ordering + SQL.page(page))
         return Page(items: accounts, request: page, total: try await total(filter, condition))
+    }
+
+    /// The page, its total and whether the caller may see it, in one statement, which is what the call takes longest for.
+    /// - Returns: nil when there is no mailbox on the page, for whatever reason.
+    private func wholeDomain(_ filter: Filter, _ page: PageRequest, scope: Scope) async throws -> Page<Account>? {
+        let condition =
+            try filter.condition(scope: scope) + " AND d.deleted_at IS NULL AND "
+            + SQL.domainVisible(to: scope)
+        let rows = try await rows(
+            ", COALESCE(t.accounts, 0) AS total", "LEFT JOIN domain_totals t ON t.domain_id = d.id",
+            where: condition + filter.ordering + SQL.page(page))
+        guard let first = rows.first else { return nil }
+        return Page(items: try rows.map(Self.account), request: page, total: try first.int("total"))
     }
 
     /// The mailboxes after an id, by id: to go through all of them.

@@ -194,7 +194,10 @@ public struct AccountStore: Sendable {
         }
     }
 
-    func list(where condition: SQL) async throws -> [Account] {
+    func list(where condition: SQL) async throws -> [Account] { try await rows(where: condition).map(Self.account) }
+
+    /// What `account` reads, and more where it is asked for.
+    func rows(_ columns: SQL = "", _ join: SQL = "", where condition: SQL) async throws -> [Row] {
         try await database.query(
             """
             SELECT a.id, a.email, a.domain_id, a.quota_mb, a.send_limit, COALESCE(u.bytes, 0) AS used_bytes,
@@ -204,14 +207,15 @@ public struct AccountStore: Sendable {
               a.display_name, NULLIF(GREATEST(COALESCE(a.last_login, 0), COALESCE(l.last_login, 0) * 1000), 0)
                 AS last_login,
               a.created_at, COALESCE(a.deleted_at, d.deleted_at) AS deleted_at, COALESCE(a.purge_at, d.purge_at) AS purge_at
+              \(columns)
             FROM accounts a JOIN domains d ON d.id = a.domain_id JOIN customers c ON c.id = d.customer_id
               LEFT JOIN mailbox_usage u ON u.username = a.email LEFT JOIN mailbox_logins l ON l.username = a.email
+              \(join)
             WHERE \(condition)
-            """
-        ).map(Self.account)
+            """)
     }
 
-    private static func account(_ row: Row) throws -> Account {
+    static func account(_ row: Row) throws -> Account {
         Account(
             id: try row.int64("id"), email: try row.string("email"), domainID: try row.int64("domain_id"),
             quotaMB: try row.int("quota_mb"), usedMB: Account.megabytes(try row.int64("used_bytes")),

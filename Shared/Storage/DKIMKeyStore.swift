@@ -57,7 +57,7 @@ public struct DKIMKeyStore: Sendable {
             _ = try tx.query("SELECT id FROM domains WHERE id = \(domainID) FOR UPDATE")
             guard try tx.query("SELECT id FROM dkim_keys WHERE domain_id = \(domainID) AND state = 'published'").isEmpty
             else { throw Self.inProgress }
-            for key in keys { try Self.insert(key, domainID: domainID, state: .published, in: tx) }
+            try Self.insert(keys, domainID: domainID, state: .published, in: tx)
             try Self.wantRecords(domainID, in: tx)
             try AuditStore.record(
                 origin.event(
@@ -100,14 +100,20 @@ public struct DKIMKeyStore: Sendable {
         }
     }
 
-    /// The domains whose published keys wait to be seen in the DNS, as ids.
+    /// Some of the domains whose published keys wait to be seen in the DNS, as ids: those that were not looked at for
+    /// longest, each of which is looked at now.
     public func awaitingActivation() async throws -> [Int64] {
-        try await database.query(
+        let ids = try await database.query(
             """
-            SELECT DISTINCT k.domain_id FROM dkim_keys k JOIN domains d ON d.id = k.domain_id
-            WHERE k.state = 'published' AND d.deleted_at IS NULL ORDER BY k.domain_id LIMIT 100
+            SELECT DISTINCT d.id, d.dkim_looked_at FROM dkim_keys k JOIN domains d ON d.id = k.domain_id
+            WHERE k.state = 'published' AND d.deleted_at IS NULL ORDER BY d.dkim_looked_at, d.id LIMIT 100
             """
-        ).map { try $0.int64("domain_id") }
+        ).map { try $0.int64("id") }
+        if !ids.isEmpty {
+            try await database.execute(
+                "UPDATE domains SET dkim_looked_at = \(Timestamp.now()) WHERE id IN (\(list: ids))")
+        }
+        return ids
     }
 
     /// Has the records of keys that retired before a moment taken out of the DNS.
@@ -154,21 +160,30 @@ public struct DKIMKeyStore: Sendable {
         }
     }
 
-    static func insert(_ key: DKIMKey, domainID: Int64, state: DKIMKey.State, in tx: Transaction) throws {
+    static func insert(_ keys: [DKIMKey], domainID: Int64, state: DKIMKey.State, in tx: Transaction) throws {
+        guard !keys.isEmpty else { return }
+        let rows = keys.map { key -> SQL in
+            """
+            (\(domainID), \(key.selector), \(key.algorithm.rawValue), \(key.publicKey), \(state.rawValue),
+             \(key.createdAt))
+            """
+        }
         do {
             try tx.execute(
                 """
-                INSERT INTO dkim_keys (domain_id, selector, algorithm, public_key, state, created_at) VALUES
-                (\(domainID), \(key.selector), \(key.algorithm.rawValue), \(key.publicKey), \(state.rawValue),
-                 \(key.createdAt))
+                INSERT INTO dkim_keys (domain_id, selector, algorithm, public_key, state, created_at)
+                VALUES \(rows.joined(separator: ", "))
                 """)
         } catch let error as MariaDBError where error.isDuplicateKey { throw inProgress }
     }
 
+    /// Has the records of the keys written, and the others too unless they are there already: a customer may have others
+    /// in their place by now.
     private static func wantRecords(_ domainID: Int64, in tx: Transaction) throws {
         try tx.execute(
             """
             UPDATE domains SET dns_version = dns_version + 1,
+              dns_keys_only = dns_status = 'ok' OR (dns_status = 'pending' AND dns_keys_only),
               dns_status = IF(dns_mode = 'manual', 'manual', 'pending') WHERE id = \(domainID)
             """)
     }

@@ -14,20 +14,40 @@ extension DomainStore {
         public let isNew: Bool
         /// The customer keeps them by hand.
         public let isManual: Bool
+        /// Only the keys have changed; what was written of the rest stays as it is.
+        public let isOfKeysOnly: Bool
+        /// Whether they may go into a zone that was not made here.
+        public let takesZones: Bool
 
-        init(id: Int64, domain: DomainName, keys: [DKIMKey], version: Int, isNew: Bool, isManual: Bool) {
+        init(
+            id: Int64, domain: DomainName, keys: [DKIMKey], version: Int, isNew: Bool, isManual: Bool,
+            isOfKeysOnly: Bool, takesZones: Bool
+        ) {
             self.id = id
             self.domain = domain
             self.keys = keys
             self.version = version
             self.isNew = isNew
             self.isManual = isManual
+            self.isOfKeysOnly = isOfKeysOnly
+            self.takesZones = takesZones
         }
 
         /// Of a domain that was just made.
-        public init(new id: Int64, _ domain: DomainName, keys: [DKIMKey], isManual: Bool) {
-            self.init(id: id, domain: domain, keys: keys, version: 0, isNew: true, isManual: isManual)
+        public init(new id: Int64, _ domain: DomainName, keys: [DKIMKey], isManual: Bool, takesZones: Bool) {
+            self.init(
+                id: id, domain: domain, keys: keys, version: 0, isNew: true, isManual: isManual, isOfKeysOnly: false,
+                takesZones: takesZones)
         }
+    }
+
+    /// What an outcome of the DNS was worth when it came to the table.
+    public enum Standing: Sendable, Equatable {
+        case kept
+        /// The domain is gone, or going: what was written for it is to go as well.
+        case gone
+        /// Another domain has its name by now, whose records are to be written again.
+        case succeeded(by: Int64)
     }
 
     /// What to write into the DNS for one domain, a deleted one too.
@@ -39,16 +59,24 @@ extension DomainStore {
     }
 
     /// The domains whose DNS is still to be written, oldest first.
-    public func awaitingDNS(limit: Int = 100) async throws -> [Provisioning] {
-        try await provisioning(
-            where: "d.dns_status = 'pending' AND d.deleted_at IS NULL ORDER BY d.id LIMIT \(limit)")
+    public func awaitingDNS(limit: Int = 100) async throws -> [Int64] {
+        try await database.query(
+            "SELECT id FROM domains WHERE dns_status = 'pending' AND deleted_at IS NULL ORDER BY id LIMIT \(limit)"
+        ).map { try $0.int64("id") }
     }
 
-    /// Has the records written again, by whoever comes first.
-    public func requireDNS(_ id: Int64) async throws {
+    /// What to write into the DNS for a domain whose DNS is still to be written; nil for any other.
+    public func pendingDNS(_ id: Int64) async throws -> Provisioning? {
+        try await provisioning(where: "d.id = \(id) AND d.dns_status = 'pending' AND d.deleted_at IS NULL").first
+    }
+
+    /// Has all the records written again, by whoever comes first.
+    /// - Parameter takesZones: From now on also into a zone that was not made here; false changes nothing in that.
+    public func requireDNS(_ id: Int64, takesZones: Bool = false) async throws {
         try await database.execute(
             """
-            UPDATE domains SET dns_status = 'pending', dns_version = dns_version + 1
+            UPDATE domains SET dns_status = 'pending', dns_version = dns_version + 1, dns_keys_only = FALSE,
+              takes_zones = takes_zones OR \(takesZones)
             WHERE id = \(id) AND dns_mode = 'automatic'
             """)
     }
@@ -56,18 +84,36 @@ extension DomainStore {
     /// Notes the outcome of an attempt to write the DNS, unless the wanted records have changed meanwhile.
     ///
     /// - Parameter detail: Why it is not ok, for a person.
-    public func setDNS(_ domain: Provisioning, status: Domain.DNS.Status, detail: String? = nil) async throws {
+    /// - Returns: Whether the domain is still there: it may have ended while its records were written.
+    public func setDNS(
+        _ domain: Provisioning, status: Domain.DNS.Status, detail: String? = nil
+    ) async throws -> Standing {
         let detail = detail.map { String($0.prefix(500)) }
-        try await database.transaction { tx in
+        return try await database.transaction { tx in
+            let now = Timestamp.now()
             let outcome = try tx.execute(
                 """
-                UPDATE domains SET dns_status = \(status.rawValue), dns_checked_at = \(Timestamp.now()),
-                  dns_detail = \(detail) WHERE id = \(domain.id) AND dns_version = \(domain.version)
+                UPDATE domains SET dns_status = \(status.rawValue), dns_checked_at = \(now), dns_detail = \(detail)
+                WHERE id = \(domain.id) AND dns_version = \(domain.version)
+                  AND (purge_at IS NULL OR purge_at > \(now))
                 """)
-            guard status == .ok, outcome.affectedRows == 1, domain.keys.contains(where: { $0.state == .withdrawn })
-            else { return }
-            try tx.execute("DELETE FROM dkim_keys WHERE domain_id = \(domain.id) AND state = 'withdrawn'")
+            guard outcome.affectedRows == 1 else { return try Self.standing(of: domain, at: now, in: tx) }
+            if status == .ok, domain.keys.contains(where: { $0.state == .withdrawn }) {
+                try tx.execute("DELETE FROM dkim_keys WHERE domain_id = \(domain.id) AND state = 'withdrawn'")
+            }
+            return .kept
         }
+    }
+
+    private static func standing(of domain: Provisioning, at now: Int64, in tx: Transaction) throws -> Standing {
+        let row = try tx.query(
+            """
+            SELECT id FROM domains
+            WHERE domain = \(domain.domain.description) AND (purge_at IS NULL OR purge_at > \(now))
+            """
+        ).first
+        guard let id = try row?.int64("id") else { return .gone }
+        return id == domain.id ? .kept : .succeeded(by: id)
     }
 
     /// The nearest domain above this one that another customer has here.
@@ -85,14 +131,18 @@ extension DomainStore {
 
     private func provisioning(where condition: SQL) async throws -> [Provisioning] {
         let rows = try await database.query(
-            "SELECT d.id, d.domain, d.dns_version, d.dns_checked_at, d.dns_mode FROM domains d WHERE \(condition)")
+            """
+            SELECT d.id, d.domain, d.dns_version, d.dns_checked_at, d.dns_mode, d.dns_keys_only, d.takes_zones
+            FROM domains d WHERE \(condition)
+            """)
         let keys = try await database.dkimKeys.list(domains: rows.map { try $0.int64("id") })
         return try rows.map { row in
             let id = try row.int64("id")
             return Provisioning(
                 id: id, domain: try DomainName(try row.string("domain")), keys: keys[id] ?? [],
                 version: try row.int("dns_version"), isNew: try row.optionalInt64("dns_checked_at") == nil,
-                isManual: try row.string("dns_mode") == "manual")
+                isManual: try row.string("dns_mode") == "manual", isOfKeysOnly: try row.bool("dns_keys_only"),
+                takesZones: try row.bool("takes_zones"))
         }
     }
 }

@@ -13,15 +13,19 @@ public struct DomainStore: Sendable {
         public var aliasOf: Int64?
         /// The customer keeps its DNS by hand.
         public var hasManualDNS: Bool
+        /// Whether its records may go into a zone that was not made here.
+        public var takesZones: Bool
         public var keys: [DKIMKey]
 
         public init(
-            name: DomainName, customerID: Int64, aliasOf: Int64? = nil, hasManualDNS: Bool = false, keys: [DKIMKey]
+            name: DomainName, customerID: Int64, aliasOf: Int64? = nil, hasManualDNS: Bool = false,
+            takesZones: Bool = true, keys: [DKIMKey]
         ) {
             self.name = name
             self.customerID = customerID
             self.aliasOf = aliasOf
             self.hasManualDNS = hasManualDNS
+            self.takesZones = takesZones
             self.keys = keys
         }
     }
@@ -48,44 +52,47 @@ public struct DomainStore: Sendable {
     /// - Throws: `Failure` `invalid` for an unknown customer or target, `conflict` `domain_exists` for a taken name,
     ///   `limit_reached`.
     public func create(_ draft: Draft, by origin: AuditStore.Origin) async throws -> Domain {
+        let now = Timestamp.now()
         let id = try await database.transaction { tx in
             try LimitStore.admit(domains: 1, customerID: draft.customerID, in: tx)
             try Self.check(aliasOf: draft.aliasOf, customerID: draft.customerID, in: tx)
-            let id = try Self.insert(draft, in: tx)
-            for key in draft.keys { try DKIMKeyStore.insert(key, domainID: id, state: .active, in: tx) }
-            try DomainTotals.change(domainID: id, in: tx)
+            let id = try Self.insert(draft, at: now, in: tx)
+            try DKIMKeyStore.insert(draft.keys, domainID: id, state: .active, in: tx)
             try AuditStore.record(
                 origin.event(
                     "domain.created", target: draft.name.description, customerID: draft.customerID), in: tx)
             return id
         }
-        return try await find(id, scope: .everything)
+        return Domain(
+            id: id, domain: draft.name.description, customerID: draft.customerID, aliasOf: draft.aliasOf,
+            status: .active, accounts: 0, aliases: 0, quotaMB: 0, usedMB: 0,
+            dns: .init(status: draft.hasManualDNS ? .manual : .pending, checkedAt: nil),
+            createdAt: Timestamp.rfc3339(milliseconds: now))
     }
 
     public static let exists = Failure.conflict(
         "domain_exists", "This domain is hosted here already, or is deleted and not yet gone.")
 
-    private static func insert(_ draft: Draft, in tx: Transaction) throws -> Int64 {
+    private static func insert(_ draft: Draft, at now: Int64, in tx: Transaction) throws -> Int64 {
         let main = draft.keys.first { $0.algorithm == .rsa } ?? draft.keys.first
         do {
             return try tx.execute(
                 """
                 INSERT INTO domains (customer_id, alias_of, domain, dkim_selector, dkim_public_key, dns_mode, dns_status,
-                  created_at) VALUES
+                  takes_zones, created_at) VALUES
                 (\(draft.customerID), \(draft.aliasOf), \(draft.name.description), \(main?.selector ?? ""),
                  \(main?.publicKey ?? ""), \(draft.hasManualDNS ? "manual" : "automatic"),
-                 \(draft.hasManualDNS ? "manual" : "pending"), \(Timestamp.now()))
+                 \(draft.hasManualDNS ? "manual" : "pending"), \(draft.takesZones), \(now))
                 """
             ).lastInsertID
         } catch let error as MariaDBError where error.isDuplicateKey {
             throw exists
+        } catch let error as MariaDBError where error.isForeignKeyViolation {
+            throw Failure.invalid("customer_id", code: "unknown", "no customer has this id")
         }
     }
 
     private static func check(aliasOf target: Int64?, customerID: Int64, in tx: Transaction) throws {
-        guard try !tx.query("SELECT id FROM customers WHERE id = \(customerID) LOCK IN SHARE MODE").isEmpty else {
-            throw Failure.invalid("customer_id", code: "unknown", "no customer has this id")
-        }
         guard let target else { return }
         let found = try tx.query(
             """
@@ -145,7 +152,7 @@ public struct DomainStore: Sendable {
                     """
                     UPDATE domains SET dns_mode = \(hasManualDNS ? "manual" : "automatic"),
                       dns_status = \(hasManualDNS ? "manual" : "pending"), dns_detail = NULL,
-                      dns_version = dns_version + 1 WHERE id = \(id)
+                      dns_version = dns_version + 1, dns_keys_only = FALSE WHERE id = \(id)
                     """)
             }
             var changes = AuditStore.Changes()

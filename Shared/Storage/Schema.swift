@@ -42,6 +42,7 @@ enum Schema {
         Schema.hosting,
         Schema.usageByDomain,
         Schema.kickProgress,
+        Schema.claims,
     ]
 
     private static let people: [SQL] = [

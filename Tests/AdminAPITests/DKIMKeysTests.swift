@@ -71,6 +71,28 @@ import Testing
         #expect(again.map(\.publicKey) == made[0].map(\.publicKey), "what is there is kept")
     }
 
+    @Test func theReserveOfTheDeadIsRemoved() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dkim-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let reserve = KeyReserve(directory: folder, size: 1)
+        let filling = Task { try await reserve.fill() }
+        defer { filling.cancel() }
+        while try FileManager.default.contentsOfDirectory(atPath: folder).count < 2 {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        try await Task.sleep(for: .milliseconds(200))
+        let living = try FileManager.default.contentsOfDirectory(atPath: folder)
+        let dead = KeyReserve.prefix + "dead"
+        #expect(FileManager.default.createFile(atPath: "\(folder)/\(dead)", contents: nil))
+        for file in living + [dead] {
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -90_000)], ofItemAtPath: "\(folder)/\(file)")
+        }
+        try DKIMKeys(directory: folder, reserve: reserve).removeOldReserves(olderThan: 86_400)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == living.sorted())
+    }
+
     @Test func missingFolderIsUnavailable() throws {
         let domain = try DomainName("example.com")
         #expect(throws: Failure.self) { try keys("/nonexistent").make(for: domain, rsa: "mail", ed25519: "mail-ed") }

@@ -16,12 +16,13 @@ import Testing
     private var route: String { "/api/v1/mail/domains/\(tenant.domainID)" }
 
     /// The zone as PowerDNS has it, and changes to it by somebody else.
-    private func zone(_ method: HTTPMethod = .GET, _ body: JSON? = nil) async throws -> Reply {
+    private func zone(_ method: HTTPMethod = .GET, _ body: JSON? = nil, path: String? = nil) async throws -> Reply {
         let environment = try Launch("admin-api", of: platform).environment
         let key = try String(contentsOfFile: environment["XYNAP_PDNS_API_KEY_FILE"] ?? "", encoding: .utf8).trimming(
             "\n ")
         return try await Client(base: environment["XYNAP_PDNS_URL"] ?? "").send(
-            method, "/api/v1/servers/localhost/zones/\(tenant.domain).", body, headers: [("X-API-Key", key)])
+            method, "/api/v1/servers/localhost/zones" + (path ?? "/\(tenant.domain)."), body,
+            headers: [("X-API-Key", key)])
     }
 
     private func replace(_ name: String, _ type: String, _ values: [String]) async throws {
@@ -67,6 +68,36 @@ import Testing
         #expect(try await platform.dig("A", "www." + tenant.domain) == ["192.0.2.7"])
         #expect(try await platform.dig("TXT", tenant.domain) == ["site-verification=abc"])
         #expect(try await platform.dig("MX", tenant.domain) == [])
+    }
+
+    @Test func aRotationTouchesKeysAlone() async throws {
+        try await replace(tenant.domain, "MX", ["5 elsewhere.test."])
+        try await replace(tenant.domain, "TXT", ["\"v=spf1 -all\""])
+        #expect(try await platform.hoster.post(route + "/dkim/rotate").status == 202)
+        try await eventually(within: .seconds(10), "the new keys sign") {
+            let keys = try await platform.hoster.get(route + "/dkim").json(200)["keys"].items
+            return keys.filter { $0["state"] == "active" && $0["selector"] != "mail" && $0["selector"] != "mail-ed" }
+                .count == 2
+        }
+        #expect(try await platform.dig("MX", tenant.domain) == ["5 elsewhere.test."])
+        #expect(try await platform.dig("TXT", tenant.domain) == ["v=spf1 -all"])
+    }
+
+    @Test func aZoneThatIsOthersIsThePlatformsToTake() async throws {
+        let name = unique("theirs") + ".test"
+        let made = try await zone(
+            .POST,
+            ["name": .string(name + "."), "kind": "Native", "nameservers": ["ns1.elsewhere.test."], "rrsets": []],
+            path: "")
+        try #require(made.status == 201, "\(made.text)")
+        let admin = try await tenant.newUser("admin").client
+        let taken = try await admin.post("/api/v1/mail/domains", ["domain": .string(name)]).json(201)
+        #expect(taken["dns"]["status"] == "failed" && taken["dns"]["detail"].string?.contains(name) == true, "\(taken)")
+        #expect(try await platform.dig("MX", name) == [])
+        let route = "/api/v1/mail/domains/\(taken["id"].int ?? 0)/dns/sync"
+        #expect(try await admin.post(route).json(200)["dns"]["status"] == "failed")
+        #expect(try await platform.hoster.post(route).json(200)["dns"]["status"] == "ok")
+        #expect(try await platform.dig("MX", name).count == 1)
     }
 
     @Test func whatStandsInTheWayIsTold() async throws {

@@ -40,7 +40,7 @@ struct CreateDomain: AsyncParsableCommand {
     func run() async throws {
         try await Shell.run { shell in
             let made = try await shell.hosting.maker.make(
-                .init(name: domain, customerID: customer, hasManualDNS: manualDNS, mayBeBelowOthers: true),
+                .init(name: domain, customerID: customer, hasManualDNS: manualDNS, isOfPlatform: true),
                 by: .command)
             try output.table(
                 ["name", "type", "value"], made.records.map { [$0.name, $0.type.rawValue, $0.value] })
@@ -101,7 +101,7 @@ struct SyncDNS: AsyncParsableCommand {
     func run() async throws {
         try await Shell.run { shell in
             let found = try await shell.domain(domain)
-            try await shell.database.domains.requireDNS(found.id)
+            try await shell.database.domains.requireDNS(found.id, takesZones: true)
             let dns = try await shell.hosting.dns.provision(shell.database.domains.provisioning(found.id))
             try output.table(["domain", "dns", "detail"], [[found.domain, dns.status.rawValue, dns.detail]])
         }

@@ -33,7 +33,7 @@ struct Shell {
             hosting: Hosting(settings, database: platform.database, logger: logger))
         try await platform.database.migrate()
         try await body(shell)
-        await shell.hosting.dns.outcomes.flush(platform.database.domains, logger)
+        await shell.hosting.dns.flushOutcomesNow()
         await platform.bus.close()
         await platform.database.close()
     }
