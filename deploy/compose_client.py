@@ -16,6 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from email.message import Message
 from pathlib import Path
 
 STATE = Path(os.environ["STATE"])
@@ -35,18 +36,26 @@ SERVICE = {"x-service-token": ENDPOINTS["SERVICE_TOKEN"]}
 def call(
     method: str, url: str, body: dict | None = None, headers: dict | None = None, timeout: float = 20
 ) -> tuple[int, dict]:
+    status, _, content = exchange(method, url, body, headers, timeout)
+    return status, content
+
+
+def exchange(
+    method: str, url: str, body: dict | None = None, headers: dict | None = None, timeout: float = 20
+) -> tuple[int, Message, dict]:
+    """Status, header fields and JSON of an answer; of text that is none, its beginning as "code"."""
     request = urllib.request.Request(
         url, None if body is None else json.dumps(body).encode(), method=method,
         headers={"content-type": "application/json", **(headers or {})})  # fmt: skip
     try:
         with urllib.request.urlopen(request, timeout=timeout, context=TLS) as answer:
-            return answer.status, json.loads(answer.read() or b"{}")
+            return answer.status, answer.headers, json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
         try:
-            return error.code, json.loads(text)
+            return error.code, error.headers, json.loads(text)
         except ValueError:
-            return error.code, {"code": text[:80].strip()}
+            return error.code, error.headers, {"code": text[:80].strip()}
 
 
 def docker(*arguments: str) -> str:
