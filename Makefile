@@ -5,10 +5,11 @@
 # make fuzz          libFuzzer over the parsers (FUZZ_SECONDS=60 each, TARGETS="imap html")
 # make bench         what it costs (ROWS=webmail: one part)
 # make containers           images, the compose stack, the main flow and rolling restarts through Traefik; needs root
+# make outages              the same, and what is seen when each container is killed, frozen or cut off
 # make lint|fmt|build|clean
 SHELL := /bin/bash
 .DEFAULT_GOAL := up
-.PHONY: up down status logs selftest install build test lint fmt bench fuzz containers clean
+.PHONY: up down status logs selftest install build test lint fmt bench fuzz containers outages clean
 
 STATE ?= .local/dev
 BIN ?= .build/release
@@ -56,6 +57,9 @@ bench: build
 
 containers: $(if $(filter .build/release,$(BIN)),build)
 	@deploy/compose-check
+
+outages:
+	@OUTAGES=1 $(MAKE) --no-print-directory containers
 
 fuzz: install
 	@scripts/fuzz $(TARGETS)

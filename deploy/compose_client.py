@@ -1,7 +1,7 @@
 """What the checks of a running compose stack have in common: its addresses, calls through Traefik, and ears for events.
 
-Environment: STATE (the folder of compose-init, with endpoints.env), DOCKER (docker), and the ports HTTPS_PORT,
-IMAPS_PORT, SMTPS_PORT, SUBMISSION_PORT as in compose.yaml.
+Environment: STATE (the folder of compose-init, with endpoints.env), DOCKER (docker), COMPOSE_PROJECT_NAME (xynap), and
+the ports HTTP_PORT, HTTPS_PORT, IMAPS_PORT, SMTPS_PORT, SUBMISSION_PORT as in compose.yaml.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from email.message import Message
 from pathlib import Path
 
 STATE = Path(os.environ["STATE"])
 ENDPOINTS = dict(line.split("=", 1) for line in (STATE / "endpoints.env").read_text().splitlines())
 DOCKER = os.environ.get("DOCKER", "docker")
+PROJECT = os.environ.get("COMPOSE_PROJECT_NAME", "xynap")
 PORTS = {name: int(os.environ.get(f"{name}_PORT", default)) for name, default in
-         {"HTTPS": 443, "IMAPS": 993, "SMTPS": 465, "SUBMISSION": 587}.items()}  # fmt: skip
+         {"HTTP": 80, "HTTPS": 443, "IMAPS": 993, "SMTPS": 465, "SUBMISSION": 587}.items()}  # fmt: skip
 GATEWAY = ENDPOINTS["GATEWAY_URL"]
 HTTPS = f"https://localhost:{PORTS['HTTPS']}"
 TLS = ssl.create_default_context(cafile=str(STATE / "ssl/ca.pem"))
@@ -34,22 +36,37 @@ SERVICE = {"x-service-token": ENDPOINTS["SERVICE_TOKEN"]}
 def call(
     method: str, url: str, body: dict | None = None, headers: dict | None = None, timeout: float = 20
 ) -> tuple[int, dict]:
+    status, _, content = exchange(method, url, body, headers, timeout)
+    return status, content
+
+
+def exchange(
+    method: str, url: str, body: dict | None = None, headers: dict | None = None, timeout: float = 20
+) -> tuple[int, Message, dict]:
+    """Status, header fields and JSON of an answer; of text that is none, its beginning as "code"."""
     request = urllib.request.Request(
         url, None if body is None else json.dumps(body).encode(), method=method,
         headers={"content-type": "application/json", **(headers or {})})  # fmt: skip
     try:
         with urllib.request.urlopen(request, timeout=timeout, context=TLS) as answer:
-            return answer.status, json.loads(answer.read() or b"{}")
+            return answer.status, answer.headers, json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
         try:
-            return error.code, json.loads(text)
+            return error.code, error.headers, json.loads(text)
         except ValueError:
-            return error.code, {"code": text[:80].strip()}
+            return error.code, error.headers, {"code": text[:80].strip()}
 
 
 def docker(*arguments: str) -> str:
     return subprocess.run([DOCKER, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def logged(container: str, since: float) -> list[str]:
+    """The lines of a container's log since then (seconds since 1970)."""
+    command = [DOCKER, "logs", "--since", str(int(since)), container]
+    log = subprocess.run(command, check=True, capture_output=True, text=True)
+    return (log.stdout + log.stderr).splitlines()
 
 
 def mail_token() -> str:

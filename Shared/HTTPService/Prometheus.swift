@@ -68,7 +68,7 @@ public final class Prometheus: MetricsFactory, Sendable {
     public func text() -> String {
         var text = ""
         for (name, family) in families.withLockedValue({ $0 }).sorted(by: { $0.key < $1.key }) {
-            text += "# TYPE \(name) \(family.kind.rawValue)\n"
+            text += MetricHelp.line(name) + "# TYPE \(name) \(family.kind.rawValue)\n"
             for (labels, series) in family.series.sorted(by: { $0.key < $1.key }) {
                 series.write(name: name, labels: labels, to: &text)
             }

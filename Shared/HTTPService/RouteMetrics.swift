@@ -27,15 +27,18 @@ enum ProcessMetrics {
         let seconds =
             Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
             + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
-        var text = "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total \(seconds)\n"
+        var text = MetricHelp.line("process_cpu_seconds_total")
+        text += "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total \(seconds)\n"
         if let data = FileManager.default.contents(atPath: "/proc/self/statm"),
             let pages = String(decoding: data, as: UTF8.self).split(separator: " ").dropFirst().first.flatMap({
                 Int($0)
             })
         {
             let bytes = pages * Int(sysconf(Int32(_SC_PAGESIZE)))
+            text += MetricHelp.line("process_resident_memory_bytes")
             text += "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes \(bytes)\n"
         }
+        text += MetricHelp.line("process_start_time_seconds")
         return text + "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds \(started)\n"
     }
 

@@ -19,6 +19,11 @@ struct RedisURL {
         default: throw .invalidURL("the scheme is none of redis, rediss, redis+sentinel, rediss+sentinel")
         }
         let rest = url[scheme.upperBound...].prefix { $0 != "?" && $0 != "#" }
+        let parameters = Self.parameters(of: url)
+        // One that says nothing to us, "tls=true", means something to whoever wrote it.
+        guard parameters.keys.allSatisfy({ isSentinel && $0 == "sentinel_password" }) else {
+            throw .invalidURL("a parameter other than sentinel_password, of redis+sentinel:// and rediss+sentinel://")
+        }
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         var authority = rest[..<slash]
         var path = rest[slash...].split(separator: "/")
@@ -40,7 +45,7 @@ struct RedisURL {
             guard !path.isEmpty else { throw .invalidURL("no name of the master behind the Sentinels") }
             sentinel = Redis.Sentinel(
                 addresses: addresses, master: Self.percentDecoded(path.removeFirst()),
-                password: Self.parameter("sentinel_password", of: url))
+                password: parameters["sentinel_password"])
         }
         if let text = path.first {
             guard path.count == 1, let number = Int(text), number >= 0 else {
@@ -66,10 +71,14 @@ struct RedisURL {
         return Redis.Address(host: host, port: port)
     }
 
-    private static func parameter(_ name: String, of url: String) -> String? {
-        guard let mark = url.firstIndex(of: "?") else { return nil }
-        let parameters = url[url.index(after: mark)...].prefix { $0 != "#" }.split(separator: "&")
-        return parameters.first { $0.hasPrefix("\(name)=") }.map { percentDecoded($0.dropFirst(name.count + 1)) }
+    private static func parameters(of url: String) -> [String: String] {
+        guard let mark = url.firstIndex(of: "?") else { return [:] }
+        var parameters: [String: String] = [:]
+        for parameter in url[url.index(after: mark)...].prefix(while: { $0 != "#" }).split(separator: "&") {
+            let parts = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            parameters[String(parts[0])] = parts.count > 1 ? percentDecoded(parts[1]) : ""
+        }
+        return parameters
     }
 
     private static func percentDecoded(_ text: Substring) -> String {

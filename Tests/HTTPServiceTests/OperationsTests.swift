@@ -47,6 +47,11 @@ import Testing
             #expect(text.contains("process_start_time_seconds"))
             #expect(text.contains(#"dependency_up{dependency="mariadb"} 1.0"#))
             #expect(text.contains(#"dependency_up{dependency="redis"} 0.0"#))
+            let lines = text.split(separator: "\n")
+            for (line, above) in zip(lines.dropFirst(), lines) where line.hasPrefix("# TYPE ") {
+                #expect(above.hasPrefix("# HELP \(line.split(separator: " ")[2]) "), "above \(line): \(above)")
+            }
+            #expect(lines.first?.hasPrefix("# HELP ") == true)
         }
     }
 

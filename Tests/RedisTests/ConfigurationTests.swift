@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test func sentinelsAreRead() throws {
-        let url = "rediss+sentinel://us:pw@a.example:1,[::1]/my%2Fmaster/2?x=1&sentinel_password=s%26"
+        let url = "rediss+sentinel://us:pw@a.example:1,[::1]/my%2Fmaster/2?sentinel_password=s%26"
         let configuration = try Redis.Configuration(url: url)
         #expect(configuration.usesTLS)
         #expect(configuration.password == "pw")
@@ -28,6 +28,14 @@ import Testing
                 == Redis.Sentinel(
                     addresses: [.init(host: "a.example", port: 1), .init(host: "::1", port: 26_379)],
                     master: "my/master", password: "s&"))
+    }
+
+    @Test(arguments: [
+        "rediss://h/0?tls=true", "redis+sentinel://a/m/0?tls=true", "redis+sentinel://a/m?x",
+        "redis://h?sentinel_password=p",
+    ])
+    func otherParametersAreRefused(url: String) {
+        #expect(throws: RedisError.self) { try Redis.Configuration(url: url) }
     }
 
     @Test(arguments: ["redis+sentinel://a,b", "redis+sentinel://a,/m", "redis://a,b/0", "redis+sentinel://a/m/0/1"])

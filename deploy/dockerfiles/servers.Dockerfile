@@ -75,6 +75,6 @@ COPY deploy/dockerfiles/entry/render deploy/dockerfiles/entry/healthy deploy/doc
 COPY deploy/dockerfiles/entry/traefik /usr/local/bin/entry
 COPY deploy/dockerfiles/entry/export-certificate /usr/local/bin/export-certificate
 USER 5000:5000
-EXPOSE 8099 443 993 25 465 587
+EXPOSE 8099 80 443 993 25 465 587
 HEALTHCHECK --interval=2s --timeout=3s CMD ["healthy", "http", "8080", "/ping"]
 ENTRYPOINT ["entry"]

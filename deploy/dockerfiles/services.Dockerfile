@@ -12,7 +12,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends pkg-config libm
         libgmime-3.0-dev libgumbo-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY Package.swift Package.resolved ./
+# Package.resolved is a build's own and not in the repository: taken where there is one.
+COPY Package.swift Package.resolved* ./
 COPY Shared Shared
 COPY Services Services
 COPY Tests Tests

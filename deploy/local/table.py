@@ -87,7 +87,7 @@ def traefik(state: State) -> Process:
     return Process(
         name="traefik", user=VMAIL, configuration="traefik",
         ports=("GATEWAY", "GATEWAY_IMAPS", "GATEWAY_SMTP", "GATEWAY_SMTPS", "GATEWAY_SUBMISSION", "GATEWAY_TLS",
-               "TRAEFIK_PING"),
+               "GATEWAY_HTTP", "TRAEFIK_PING"),
         command=[str(REPOSITORY / ".local/venv/bin/traefik"), f"--configFile={state.path}/etc/traefik/traefik.yml"],
         ready=lambda: http_status(state.ports["TRAEFIK_PING"], "/ping") == 200,
     )  # fmt: skip
