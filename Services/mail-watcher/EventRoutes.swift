@@ -23,7 +23,11 @@ struct EventRoutes: Sendable {
         let since = try Self.since(try request.query()["since"])
         let protocols = request.webSocketProtocols
         let chosen = protocols.first { $0.lowercased() == "bearer" }
-        guard request.isWebSocketUpgrade else { return .webSocket(request) { _ in } }
+        guard request.isWebSocketUpgrade else {
+            throw HTTPError(
+                .upgradeRequired, headers: [.upgrade: "websocket", .secWebSocketVersion: "13"],
+                message: "This is a WebSocket (RFC 6455); Server-Sent Events are at /api/v1/mail/events/stream.")
+        }
         let stream = try await streams.open(subscriber)
         return .webSocket(request, subprotocol: chosen) { outbound in
             outbound.whenGone { stream.listener.end(.left) }
