@@ -67,6 +67,7 @@ actor MailboxWatch {
     var backlog: [MailEvent] = []
     var updates = FolderUpdates()
     var unsaved: [String: FolderState?] = [:]
+    var savedAt = ContinuousClock.now
 
     init(account: String, tools: WatchTools) {
         self.account = account

@@ -36,6 +36,8 @@ struct Watch: Sendable {
     var quiet: Set<String> = []
     /// False until the first full look: what is there then is not news.
     private(set) var seeded: Bool
+    /// What came before the first full look is not known: then clients are to list again.
+    private var hasGap: Bool
     /// What the server said of a folder whose summaries are being fetched.
     private var pending: [String: FolderState] = [:]
     /// A hash of the flags last told of a few messages: the server repeats those of a new mail, and its own echo of a
@@ -49,9 +51,12 @@ struct Watch: Sendable {
     private var toldGone: [String: Set<UInt32>] = [:]
     private static let toldLimit = 256
 
-    /// - Parameter states: What an earlier watch remembered; empty at the first.
-    init(states: [String: FolderState] = [:]) {
+    /// - Parameters:
+    ///   - states: What an earlier watch remembered; empty at the first.
+    ///   - hasGap: An earlier watch announced something, and what it remembered is lost.
+    init(states: [String: FolderState] = [:], hasGap: Bool = false) {
         self.states = states
+        self.hasGap = hasGap
         seeded = !states.isEmpty
     }
 
@@ -63,7 +68,8 @@ struct Watch: Sendable {
         _ folders: [String: FolderState], quiet: Set<String>, tellsChanges: Bool = false
     ) -> [Act] {
         self.quiet = quiet
-        var acts: [Act] = []
+        var acts: [Act] = hasGap ? [.announce(.resync)] : []
+        hasGap = false
         for folder in states.keys.filter({ folders[$0] == nil }).sorted() {
             acts += gone(folder: folder)
         }

@@ -42,6 +42,14 @@ struct WatchTests {
         #expect(acts == [.remember(folder: "INBOX", Self.inbox(41))])
     }
 
+    @Test("a watch whose memory is lost tells once to list again")
+    func gap() {
+        var watch = Watch(hasGap: true)
+        let acts = watch.listed(["INBOX": Self.inbox(41)], quiet: [])
+        #expect(acts == [.announce(.resync), .remember(folder: "INBOX", Self.inbox(41))])
+        #expect(watch.listed(["INBOX": Self.inbox(41)], quiet: []).isEmpty)
+    }
+
     @Test("a new mail is fetched, announced once, then counted")
     func oneMail() {
         var watch = Self.seeded()
