@@ -52,7 +52,9 @@ extension MailboxWatch {
 
     /// After the announcing: a crash in between is found by the next watch in the log of events.
     private func save() async {
-        if savedAt + Self.renewal <= .now { unsaved.merge(watch.states.mapValues(Optional.some)) { changed, _ in changed } }
+        if savedAt + Self.renewal <= .now {
+            unsaved.merge(watch.states.mapValues(Optional.some)) { changed, _ in changed }
+        }
         guard !unsaved.isEmpty, await tools.memory.remember(account, unsaved, lastEvent: lastLogged) else { return }
         unsaved = [:]
         savedAt = .now
