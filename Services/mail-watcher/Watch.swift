@@ -63,15 +63,16 @@ struct Watch: Sendable {
     /// The whole mailbox was looked at.
     /// - Parameters:
     ///   - quiet: The folders with the role Sent, Drafts or Trash (RFC 6154 §2).
+    ///   - untold: Folders whose state the server did not tell this time.
     ///   - tellsChanges: The server can say what changed since a MODSEQ (RFC 7162).
     mutating func listed(
-        _ folders: [String: FolderState], quiet: Set<String>, tellsChanges: Bool = false
+        _ folders: [String: FolderState], quiet: Set<String>, untold: Set<String> = [], tellsChanges: Bool = false
     ) -> [Act] {
         self.quiet = quiet
         var acts: [Act] = hasGap ? [.announce(.resync)] : []
         hasGap = false
-        for folder in states.keys.filter({ folders[$0] == nil }).sorted() {
-            acts += gone(folder: folder)
+        for folder in states.keys.filter({ folders[$0] == nil && !untold.contains($0) }).sorted() {
+            acts += renamed(folder, in: folders)
         }
         for (folder, state) in folders.sorted(by: { $0.key < $1.key }) {
             acts += heard(folder, state)
@@ -79,6 +80,23 @@ struct Watch: Sendable {
         if seeded, tellsChanges { acts += changes(in: folders) }
         seeded = true
         return acts
+    }
+
+    /// A folder is gone. Where another with its UIDVALIDITY has come it was renamed (RFC 9051 §6.3.6): what is in that one
+    /// is no news.
+    private mutating func renamed(_ folder: String, in folders: [String: FolderState]) -> [Act] {
+        guard var state = states[folder] else { return [] }
+        let acts = gone(folder: folder)
+        let heirs = folders.filter { name, now in
+            states[name] == nil && now.uidValidity == state.uidValidity && now.uidNext >= state.uidNext
+        }
+        guard let (name, now) = heirs.min(by: { $0.key < $1.key }) else { return acts }
+        (state.exists, state.unseen) = (now.exists, now.unseen)
+        states[name] = state
+        return acts + [
+            .announce(.folderUpdate(folder: name, unseen: now.unseen, exists: now.exists)),
+            .remember(folder: name, state),
+        ]
     }
 
     private func changes(in folders: [String: FolderState]) -> [Act] {
