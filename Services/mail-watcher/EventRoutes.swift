@@ -20,10 +20,14 @@ struct EventRoutes: Sendable {
 
     @Sendable private func webSocket(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let subscriber = try await audience.subscriber(for: request)
-        let since = try Self.since(try request.query()["since"])
+        let since = try Since(request.query().all("since"))
         let protocols = request.webSocketProtocols
         let chosen = protocols.first { $0.lowercased() == "bearer" }
-        guard request.isWebSocketUpgrade else { return .webSocket(request) { _ in } }
+        guard request.isWebSocketUpgrade else {
+            throw HTTPError(
+                .upgradeRequired, headers: [.upgrade: "websocket", .secWebSocketVersion: "13"],
+                message: "This is a WebSocket (RFC 6455); Server-Sent Events are at /api/v1/mail/events/stream.")
+        }
         let stream = try await streams.open(subscriber)
         return .webSocket(request, subprotocol: chosen) { outbound in
             outbound.whenGone { stream.listener.end(.left) }
@@ -45,8 +49,8 @@ struct EventRoutes: Sendable {
     @Sendable private func serverSentEvents(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let subscriber = try await audience.subscriber(for: request)
         let query = try request.query()
-        let since = try Self.since(
-            request.headers[.lastEventID] ?? query["last_event_id"] ?? query["Last-Event-ID"] ?? query["since"])
+        let last = request.headers[.lastEventID] ?? query["last_event_id"] ?? query["Last-Event-ID"]
+        let since = try Since(last.map { [$0] } ?? query.all("since"))
         let stream = try await streams.open(subscriber)
         let body = ResponseBody { writer in
             // Shows the client at once that the stream is open.
@@ -79,14 +83,6 @@ struct EventRoutes: Sendable {
         let ticket = Ticket(
             ticket: try await tickets.issue(for: identity), expires_in: Tickets.life.components.seconds)
         return try .json(ticket, status: .created)
-    }
-
-    private static func since(_ text: String?) throws -> EventID? {
-        guard let text, !text.isEmpty else { return nil }
-        guard let id = EventID(text) else {
-            throw Failure.invalid("since", code: "malformed", "must be the id of an event")
-        }
-        return id
     }
 }
 

@@ -36,6 +36,8 @@ struct EventStreams: Sendable {
 final class OpenStream: Sendable {
     /// Events replayed of one account; who missed more lists again.
     private static let replayLimit = 1000
+    /// And of all accounts of a stream.
+    private static let totalLimit = 4000
 
     let listener: Listener
     private let subscribers: Subscribers
@@ -51,28 +53,39 @@ final class OpenStream: Sendable {
     deinit { subscribers.remove(listener) }
 
     /// Sends everything to `send` until the listener ends, the client has gone or `send` throws.
-    /// - Parameter since: The last event that the client heard; what came after is replayed first.
-    func serve(since: EventID?, send: (Listener.Item) async throws -> Void) async throws {
+    /// - Parameter since: The last events that the client heard; what came after is replayed first.
+    func serve(since: Since?, send: (Listener.Item) async throws -> Void) async throws {
         try await withGracefulShutdownHandler {
-            if let since { try await replay(since: since, send: send) }
+            if let since { try await replay(since, send: send) }
             try await listener.forEach(send)
         } onGracefulShutdown: { [listener] in
             listener.end(.shutdown)
         }
     }
 
-    /// Live events queue up meanwhile; those that are in the log too are then passed over.
-    private func replay(since: EventID, send: (Listener.Item) async throws -> Void) async throws {
+    /// All mailboxes in the order of the ids, so that a client that is interrupted comes back with the last one. Live
+    /// events queue up meanwhile; those that are in the log too are then passed over.
+    private func replay(_ since: Since, send: (Listener.Item) async throws -> Void) async throws {
+        var missed: [(id: EventID, event: MailEvent)] = []
         for account in listener.subscriber.accounts {
-            let answer = try? await bus.replay(account: account, since: since.description, limit: Self.replayLimit)
-            guard case .events(let events) = answer else {
+            guard let events = await missedEvents(of: account, since), missed.count + events.count <= Self.totalLimit
+            else {
                 try await send(.event(MailEvent(account: account, at: Timestamp.now(), kind: .resync)))
                 continue
             }
-            for event in events {
-                listener.replayed(event)
-                try await send(.event(event))
-            }
+            missed += events.compactMap { event in EventID(event.id).map { (id: $0, event: event) } }
         }
+        for (_, event) in missed.sorted(by: { $0.id < $1.id }) {
+            listener.replayed(event)
+            try await send(.event(event))
+        }
+    }
+
+    /// - Returns: nil when they are not all there, or too many.
+    private func missedEvents(of account: String, _ since: Since) async -> [MailEvent]? {
+        guard let id = since.id(of: account) else { return [] }
+        let answer = try? await bus.replay(account: account, since: id.description, limit: Self.replayLimit + 1)
+        guard case .events(let events) = answer, events.count <= Self.replayLimit else { return nil }
+        return events
     }
 }

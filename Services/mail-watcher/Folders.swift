@@ -7,10 +7,17 @@ enum Folders {
     static let inbox = "INBOX"
     private static let items: [StatusItem] = [.messages, .uidNext, .uidValidity, .unseen]
 
-    /// The state of every folder, and which are quiet.
+    struct Listing {
+        var states: [String: FolderState] = [:]
+        var quiet: Set<String> = []
+        /// Those that are there, though the server did not tell how they stand.
+        var untold: Set<String> = []
+    }
+
+    /// The state of every folder.
     ///
     /// The NOOP makes the server see what came into the selected mailbox first.
-    static func look(_ connection: IMAPConnection) async throws -> (states: [String: FolderState], quiet: Set<String>) {
+    static func look(_ connection: IMAPConnection) async throws -> Listing {
         let can = connection.capabilities
         var items = items
         if can.contains(.condstore) { items.append(.highestModSeq) }
@@ -23,12 +30,17 @@ enum Folders {
             let answers = try await connection.pipeline(mailboxes.map { .status($0.name, items) })
             for (index, answer) in answers.enumerated() { mailboxes[index].status = try? answer.get() }
         }
-        var states: [String: FolderState] = [:]
+        var listing = Listing()
         for mailbox in mailboxes {
-            states[mailbox.name.name] = mailbox.status.flatMap(FolderState.init)
+            let name = mailbox.name.name
+            if let state = mailbox.status.flatMap(FolderState.init) {
+                listing.states[name] = state
+            } else {
+                listing.untold.insert(name)
+            }
+            if mailbox.has(.sent) || mailbox.has(.drafts) || mailbox.has(.trash) { listing.quiet.insert(name) }
         }
-        let quiet = mailboxes.filter { $0.has(.sent) || $0.has(.drafts) || $0.has(.trash) }.map(\.name.name)
-        return (states, Set(quiet))
+        return listing
     }
 
     /// The summaries of the messages with these UIDs, as far as they still exist.

@@ -63,7 +63,8 @@ import WebSockets
                 webhooks: store, sender: sender, retries: settings.webhooks.retries, logger: logger))
         service.run(feed)
         service.run(subscribers)
-        service.serverBuilder = .http1WithWebSockets(configuration: .init(pingInterval: settings.pingEvery))
+        service.serverBuilder = .http1WithWebSockets(
+            configuration: .init(pingInterval: settings.pingEvery, idleTimeout: service.server.idleTimeout))
 
         EventRoutes(audience: Audience(platform: platform, tickets: tickets), tickets: tickets, streams: streams)
             .add(to: service.router)

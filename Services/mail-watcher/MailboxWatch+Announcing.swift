@@ -6,6 +6,8 @@ import MailModel
 extension MailboxWatch {
     /// Events kept while Redis is away; beyond them the log tells to list again.
     private static let backlogLimit = 1000
+    /// How often all is remembered again though nothing changed, so that it lives, and comes back where Redis lost it.
+    private static let renewal = Duration.seconds(3600)
 
     /// A fetch that fails keeps nothing else from being announced: it would not be news a second time.
     /// - Throws: `EventBus.LeaseLost`; why the server could not be asked.
@@ -50,8 +52,12 @@ extension MailboxWatch {
 
     /// After the announcing: a crash in between is found by the next watch in the log of events.
     private func save() async {
-        guard !unsaved.isEmpty else { return }
-        if await tools.memory.remember(account, unsaved, lastEvent: lastLogged) { unsaved = [:] }
+        if savedAt + Self.renewal <= .now {
+            unsaved.merge(watch.states.mapValues(Optional.some)) { changed, _ in changed }
+        }
+        guard !unsaved.isEmpty, await tools.memory.remember(account, unsaved, lastEvent: lastLogged) else { return }
+        unsaved = [:]
+        savedAt = .now
     }
 
     /// Gives the event its id and sends it on its way: through Redis to every replica, or, while Redis is away, to this

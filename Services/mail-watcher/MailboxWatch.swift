@@ -67,6 +67,7 @@ actor MailboxWatch {
     var backlog: [MailEvent] = []
     var updates = FolderUpdates()
     var unsaved: [String: FolderState?] = [:]
+    var savedAt = ContinuousClock.now
 
     init(account: String, tools: WatchTools) {
         self.account = account
@@ -228,7 +229,8 @@ actor MailboxWatch {
     /// One round trip that tells the state of every folder.
     private func look(_ connection: IMAPConnection, heardAt: ContinuousClock.Instant? = nil) async throws {
         let folders = try await Folders.look(connection)
-        let acts = watch.listed(folders.states, quiet: folders.quiet, tellsChanges: connection.canResync)
+        let acts = watch.listed(
+            folders.states, quiet: folders.quiet, untold: folders.untold, tellsChanges: connection.canResync)
         if current.method == .push, current.state == .watching {
             for case .fetch(let folder, _, _) in acts { unconfirmed[folder] = .now + .seconds(2) }
         }

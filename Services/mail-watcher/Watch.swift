@@ -36,6 +36,8 @@ struct Watch: Sendable {
     var quiet: Set<String> = []
     /// False until the first full look: what is there then is not news.
     private(set) var seeded: Bool
+    /// What came before the first full look is not known: then clients are to list again.
+    private var hasGap: Bool
     /// What the server said of a folder whose summaries are being fetched.
     private var pending: [String: FolderState] = [:]
     /// A hash of the flags last told of a few messages: the server repeats those of a new mail, and its own echo of a
@@ -49,23 +51,28 @@ struct Watch: Sendable {
     private var toldGone: [String: Set<UInt32>] = [:]
     private static let toldLimit = 256
 
-    /// - Parameter states: What an earlier watch remembered; empty at the first.
-    init(states: [String: FolderState] = [:]) {
+    /// - Parameters:
+    ///   - states: What an earlier watch remembered; empty at the first.
+    ///   - hasGap: An earlier watch announced something, and what it remembered is lost.
+    init(states: [String: FolderState] = [:], hasGap: Bool = false) {
         self.states = states
+        self.hasGap = hasGap
         seeded = !states.isEmpty
     }
 
     /// The whole mailbox was looked at.
     /// - Parameters:
     ///   - quiet: The folders with the role Sent, Drafts or Trash (RFC 6154 §2).
+    ///   - untold: Folders whose state the server did not tell this time.
     ///   - tellsChanges: The server can say what changed since a MODSEQ (RFC 7162).
     mutating func listed(
-        _ folders: [String: FolderState], quiet: Set<String>, tellsChanges: Bool = false
+        _ folders: [String: FolderState], quiet: Set<String>, untold: Set<String> = [], tellsChanges: Bool = false
     ) -> [Act] {
         self.quiet = quiet
-        var acts: [Act] = []
-        for folder in states.keys.filter({ folders[$0] == nil }).sorted() {
-            acts += gone(folder: folder)
+        var acts: [Act] = hasGap ? [.announce(.resync)] : []
+        hasGap = false
+        for folder in states.keys.filter({ folders[$0] == nil && !untold.contains($0) }).sorted() {
+            acts += renamed(folder, in: folders)
         }
         for (folder, state) in folders.sorted(by: { $0.key < $1.key }) {
             acts += heard(folder, state)
@@ -73,6 +80,23 @@ struct Watch: Sendable {
         if seeded, tellsChanges { acts += changes(in: folders) }
         seeded = true
         return acts
+    }
+
+    /// A folder is gone. Where another with its UIDVALIDITY has come it was renamed (RFC 9051 §6.3.6): what is in that one
+    /// is no news.
+    private mutating func renamed(_ folder: String, in folders: [String: FolderState]) -> [Act] {
+        guard var state = states[folder] else { return [] }
+        let acts = gone(folder: folder)
+        let heirs = folders.filter { name, now in
+            states[name] == nil && now.uidValidity == state.uidValidity && now.uidNext >= state.uidNext
+        }
+        guard let (name, now) = heirs.min(by: { $0.key < $1.key }) else { return acts }
+        (state.exists, state.unseen) = (now.exists, now.unseen)
+        states[name] = state
+        return acts + [
+            .announce(.folderUpdate(folder: name, unseen: now.unseen, exists: now.exists)),
+            .remember(folder: name, state),
+        ]
     }
 
     private func changes(in folders: [String: FolderState]) -> [Act] {

@@ -7,16 +7,19 @@ import Redis
 /// What watches remember beyond their own life, in Redis: how far each folder was announced. So what comes while the
 /// service restarts, or while another replica takes over, is announced all the same.
 struct WatchMemory: Sendable {
-    /// After this nobody is told what came between: who returns then lists anyway.
-    private static let life = Duration.seconds(86_400)
+    /// Longer than the log of events lives, whose ids clients come back with; renewed while it is watched.
+    private static let life = Duration.seconds(30 * 86_400)
     /// The field of the newest event; no folder has an empty name.
     private static let lastEvent = ""
+    /// What the log says when it is empty.
+    private static let noEvent = "0-0"
 
     let redis: RedisClient
     let bus: EventBus
     let logger: Logger
 
-    /// The watch as it was left, and the id of the newest event; a new one when nothing is remembered or Redis is away.
+    /// The watch as it was left, and the id of the newest event; a new one when nothing is remembered or Redis is away,
+    /// which tells to list again where events may be missing.
     func recall(_ account: String) async -> (watch: Watch, lastEvent: String?) {
         do {
             let fields = try await redis.command("HGETALL", key(account)).array ?? []
@@ -30,12 +33,13 @@ struct WatchMemory: Sendable {
                     states[folder] = state
                 }
             }
-            var watch = Watch(states: states)
+            let latest = try await bus.latestID(account: account)
+            var watch = Watch(states: states, hasGap: states.isEmpty && latest != Self.noEvent)
             if let lastEvent { await catchUp(&watch, account, since: lastEvent) }
-            return (watch, try await bus.latestID(account: account))
+            return (watch, latest)
         } catch {
             logger.notice("Watch begun without memory", metadata: ["account": "\(account)", "error": "\(error)"])
-            return (Watch(), nil)
+            return (Watch(hasGap: true), nil)
         }
     }
 

@@ -46,7 +46,9 @@ struct LogState {
         guard let last else { return id == .zero }
         // An id from the future is of a log that was lost.
         guard id <= last else { return false }
-        if id == last || isComplete { return true }
+        // The beginning is reached by a log that never lost anything; one that was made anew cannot tell what was between
+        // another id and its first.
+        if id == last || (id == .zero && isComplete) { return true }
         return first.map { id >= $0 } ?? false
     }
 }

@@ -168,6 +168,10 @@ extension ServiceProgram {
         assembly.run("working set") {
             try await Task.sleep(for: .seconds(1))
             WorkingSet.trim()
+            while true {
+                WorkingSet.trimHeap()
+                try await Task.sleep(for: .seconds(60))
+            }
         }
         var serverLogger = logger
         serverLogger.logLevel = max(server.logLevel, .notice)

@@ -7,12 +7,15 @@ extension WebhookStore {
     public struct Letter: Sendable {
         public let eventID: String
         public let type: String
+        /// When it happened: milliseconds since 1970.
+        public let at: Int64
         /// JSON.
         public let body: [UInt8]
 
-        public init(eventID: String, type: String, body: [UInt8]) {
+        public init(eventID: String, type: String, at: Int64, body: [UInt8]) {
             self.eventID = eventID
             self.type = type
+            self.at = at
             self.body = body
         }
     }
@@ -54,8 +57,8 @@ extension WebhookStore {
             "INSERT IGNORE INTO webhook_cursors (account, event_id) VALUES (\(account), \(eventID))")
     }
 
-    /// Takes events over for every webhook that wants them, and remembers how far: all or nothing, and once, whoever
-    /// else does it at the same time.
+    /// Takes events over for every webhook that wants them and was there when they happened, and remembers how far: all or
+    /// nothing, and once, whoever else does it at the same time.
     public func enqueue(_ letters: [Letter], account: String, from cursor: String, through last: String) async throws {
         try await database.transaction { tx in
             let moved = try tx.execute(
@@ -63,13 +66,16 @@ extension WebhookStore {
             guard moved.affectedRows == 1 else { return }
             let hooks = try tx.query(
                 """
-                SELECT w.id, w.events FROM webhooks w JOIN accounts a JOIN domains d ON d.id = a.domain_id
+                SELECT w.id, w.events, w.created_at FROM webhooks w JOIN accounts a JOIN domains d ON d.id = a.domain_id
                 WHERE a.email = \(account) AND \(Self.meant)
                 """)
             let now = Timestamp.now()
             for hook in hooks {
                 let id = try hook.int64("id"), wanted = try hook.string("events").split(separator: " ")
-                for letter in letters where wanted.isEmpty || wanted.contains(Substring(letter.type)) {
+                // The cursor may be that of a webhook that was deleted long ago.
+                let since = try hook.int64("created_at")
+                for letter in letters
+                where letter.at >= since && (wanted.isEmpty || wanted.contains(Substring(letter.type))) {
                     try tx.execute(
                         """
                         INSERT IGNORE INTO webhook_deliveries

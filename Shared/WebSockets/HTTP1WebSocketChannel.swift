@@ -18,19 +18,17 @@ extension HTTPServerBuilder {
     }
 }
 
-struct HTTP1WebSocketChannel: ServerChildChannel, HTTPChannelHandler {
+struct HTTP1WebSocketChannel: ServerChildChannel {
     typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
     let responder: HTTPChannelHandler.Responder
     let configuration: WebSocketConfiguration
-    /// Of a request whole, and grows with what is read: NIO's own begins with twice as much, for as long as the
-    /// connection lives.
-    private static let receiveBuffer = AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 1024, maximum: 65_536)
-
-    init(responder: @escaping HTTPChannelHandler.Responder, configuration: WebSocketConfiguration) {
-        self.responder = SessionHandover.around(responder)
-        self.configuration = configuration
-    }
+    /// It grows with what is read: NIO's own begins with four times as much, for as long as the connection lives.
+    private static let receiveBuffer = AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536)
+    /// TCP_USER_TIMEOUT (RFC 5482) of Linux, which NIO has no name for.
+    private static let userTimeout = NIOBSDSocket.Option(rawValue: 18)
+    /// Milliseconds for which what is sent may stay unread: who takes nothing that long is cut off.
+    private static let patience: SocketOptionValue = 30_000
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -40,6 +38,7 @@ struct HTTP1WebSocketChannel: ServerChildChannel, HTTPChannelHandler {
                 codec: HTTP1ToHTTPServerCodec(secure: false), expectation: ContinueAnswer(),
                 state: HTTPConnectionStateHandler(idleTimeout: configuration.idleTimeout, logger: logger))
             try channel.syncOptions?.setOption(.recvAllocator, value: Self.receiveBuffer)
+            try channel.syncOptions?.setOption(.tcpOption(Self.userTimeout), value: Self.patience)
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(http.encoder)
             try pipeline.addHandler(http.decoder)
@@ -52,7 +51,49 @@ struct HTTP1WebSocketChannel: ServerChildChannel, HTTPChannelHandler {
         }
     }
 
-    func handle(value: Value, logger: Logger) async { await handleHTTP(asyncChannel: value, logger: logger) }
+    /// As `HTTPChannelHandler.handleHTTP`, except that nothing of HTTP is kept while a session runs.
+    func handle(value: Value, logger: Logger) async {
+        do {
+            try await withTaskCancellationHandler {
+                try await value.executeThenClose { inbound, outbound in
+                    let requests = ConnectionRequests(inbound)
+                    if let session = try await answer(requests, outbound, on: value.channel, logger) {
+                        try await session()
+                        // The client's part of the closing handshake.
+                        try await requests.drain()
+                    }
+                    outbound.finish()
+                    try await value.channel.closeFuture.get()
+                }
+            } onCancel: {
+                value.channel.close(mode: .input, promise: nil)
+            }
+        } catch {
+            logger.trace("Connection ended early", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Answers requests until one has become a WebSocket or no more come. A function of its own, whose frame, with the
+    /// request in it, is gone when the session runs.
+    /// - Returns: The session of the WebSocket.
+    @inline(never) private func answer(
+        _ requests: ConnectionRequests, _ outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>,
+        on channel: any Channel, _ logger: Logger
+    ) async throws -> SessionHandover.Session? {
+        do {
+            while let request = try await requests.next() {
+                if let session = try await SessionHandover.answer(request, outbound, on: channel, by: responder) {
+                    return session
+                }
+                if request.headers[.connection] == "close" { break }
+            }
+        } catch is HTTPParserError {
+            logger.debug("Malformed request")
+            let head = HTTPResponse(status: .badRequest, headerFields: [.connection: "close", .contentLength: "0"])
+            try await outbound.write(contentsOf: [.head(head), .end(nil)])
+        }
+        return nil
+    }
 }
 
 /// What makes a channel speak HTTP, and leaves when it is to speak WebSocket.

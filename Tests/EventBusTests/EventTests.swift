@@ -36,6 +36,21 @@ import Testing
         }
     }
 
+    @Test func aLogThatWasLostAndBegunAnewIsTooOld() async throws {
+        let redis = RedisClient(try Redis.Configuration(url: try TestStack.load().redisURL))
+        try await Fixture.with { bus in
+            let account = Fixture.account()
+            let heard = try await bus.publish(Fixture.event(account, 1))
+            try await redis.command("DEL", "mail.log.\(account)")
+            // So that the new ids are greater.
+            try await Task.sleep(for: .milliseconds(5))
+            let next = try await bus.publish(Fixture.event(account, 2))
+            #expect(try await bus.replay(account: account, since: heard.id) == .tooOld)
+            #expect(try await bus.replay(account: account, since: "0-0") == .events([next]))
+        }
+        await redis.close()
+    }
+
     @Test func aSlowReaderIsToldToResync() async throws {
         try await Fixture.with { bus in
             let account = Fixture.account()

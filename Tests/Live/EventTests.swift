@@ -86,6 +86,33 @@ import Testing
         await tooOld.close()
     }
 
+    @Test func severalMailboxesAreReplayedTogether() async throws {
+        let ann = try await tenant.newMailbox("ann")
+        let accounts = "?account=\(escaped(bob.email))&account=\(escaped(ann.email))"
+        let stream = try await EventStream(platform.hoster, query: accounts)
+        try await platform.isWatching(bob)
+        try await platform.isWatching(ann)
+        var cursors = ""
+        for mailbox in [bob, ann] {
+            try await mailbox.deliver(["Heard by \(mailbox.email)"])
+            let heard = try await stream.newMessage(subject: "Heard by \(mailbox.email)")
+            cursors += "&since=\(escaped(mailbox.email)):\(heard["id"].string ?? "")"
+        }
+        let missed = ["Bob 1", "Ann 1", "Bob 2", "Ann 2"]
+        for subject in missed {
+            try await (subject.hasPrefix("Bob") ? bob : ann).deliver([subject])
+            _ = try await stream.newMessage(subject: subject)
+        }
+        await stream.close()
+
+        let resumed = try await EventStream(platform.hoster, query: accounts + cursors)
+        _ = try await resumed.newMessage(subject: "Ann 2")
+        let heard = await resumed.events("mail.new_message").compactMap { $0["data"]["message"]["subject"].string }
+        #expect(heard == missed, "merged by their ids, each once")
+        #expect(await resumed.events("mail.resync").isEmpty)
+        await resumed.close()
+    }
+
     @Test func mailThatComesWhileNobodyListensIsNotLostForTheNextListener() async throws {
         let stream = try await EventStream(bob.client)
         try await platform.isWatching(bob)

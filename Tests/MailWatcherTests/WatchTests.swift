@@ -42,6 +42,14 @@ struct WatchTests {
         #expect(acts == [.remember(folder: "INBOX", Self.inbox(41))])
     }
 
+    @Test("a watch whose memory is lost tells once to list again")
+    func gap() {
+        var watch = Watch(hasGap: true)
+        let acts = watch.listed(["INBOX": Self.inbox(41)], quiet: [])
+        #expect(acts == [.announce(.resync), .remember(folder: "INBOX", Self.inbox(41))])
+        #expect(watch.listed(["INBOX": Self.inbox(41)], quiet: []).isEmpty)
+    }
+
     @Test("a new mail is fetched, announced once, then counted")
     func oneMail() {
         var watch = Self.seeded()
@@ -155,6 +163,27 @@ struct WatchTests {
         let acts = watch.listed(["INBOX": Self.inbox(41), "Sent": Self.empty], quiet: [])
         #expect(acts.last == .remember(folder: "New", nil))
         #expect(watch.states["New"] == nil)
+    }
+
+    @Test("a folder whose state the server does not tell for once keeps it")
+    func untold() {
+        var watch = Self.seeded()
+        #expect(watch.listed(["INBOX": Self.inbox(41)], quiet: [], untold: ["Sent"]).isEmpty)
+        #expect(watch.states["Sent"] == Self.empty)
+    }
+
+    @Test("the mail of a renamed folder is not announced again, and what came into it since is")
+    func renamed() {
+        let old = FolderState(uidValidity: 9, uidNext: 8, exists: 7, unseen: 2)
+        var watch = Watch(states: ["INBOX": Self.inbox(41), "Old": old])
+        var now = old
+        now.uidNext = 9
+        now.exists = 8
+        let acts = watch.listed(["INBOX": Self.inbox(41), "New": now], quiet: [])
+        #expect(Self.fetches(acts) == [8..<9])
+        #expect(acts.contains(.announce(.folderUpdate(folder: "Old", unseen: 0, exists: 0))))
+        #expect(acts.contains(.announce(.folderUpdate(folder: "New", unseen: 2, exists: 8))))
+        #expect(watch.states["Old"] == nil && watch.states["New"]?.uidNext == 8)
     }
 
     @Test("a change of flags is announced once; that of a mail not announced yet is left to its news")

@@ -42,8 +42,10 @@ import Testing
             scope: scope ?? self.scope)
     }
 
-    private func letter(_ number: Int, _ type: String = "mail.new_message") -> WebhookStore.Letter {
-        .init(eventID: "\(number)-0", type: type, body: Array("{\"n\":\(number)}".utf8))
+    private func letter(
+        _ number: Int, _ type: String = "mail.new_message", at: Int64 = .max
+    ) -> WebhookStore.Letter {
+        .init(eventID: "\(number)-0", type: type, at: at, body: Array("{\"n\":\(number)}".utf8))
     }
 
     /// Takes one event over for whoever wants it.
@@ -77,6 +79,12 @@ import Testing
         for _ in 0..<WebhookStore.limit { _ = try await webhook([email]) }
         let failure = await #expect(throws: Failure.self) { try await webhook([email]) }
         #expect(failure?.kind == .invalid && failure?.fields.first?.code == "too_many")
+    }
+
+    @Test func whatHappenedBeforeAWebhookWasMadeIsNotToldToIt() async throws {
+        let hook = try await webhook([email])
+        try await enqueue(letter(1, at: Timestamp.now() - 60_000), letter(2), through: "2-0")
+        #expect(try await store.find(hook.id, scope: scope).pending == 1)
     }
 
     @Test func anEventIsTakenOverOnceForEachThatWantsIt() async throws {

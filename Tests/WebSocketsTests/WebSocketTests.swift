@@ -97,6 +97,28 @@ import Testing
         }
     }
 
+    @Test func aBodyThatNobodyReadIsPassedOver() async throws {
+        try await withServer { port in
+            try await RawClient.connected(port: port) { client in
+                try await client.write("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nworld")
+                #expect(try await client.head().contains(" 404 "))
+                try await client.write("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                #expect(try await client.read(until: "Hello").contains("200 OK"))
+                #expect(try await client.isClosed())
+            }
+        }
+    }
+
+    @Test func whatIsNoHTTPIsRefused() async throws {
+        try await withServer { port in
+            try await RawClient.connected(port: port) { client in
+                try await client.write("\u{1}nonsense\r\n\r\n")
+                #expect(try await client.head().contains(" 400 "))
+                #expect(try await client.isClosed())
+            }
+        }
+    }
+
     @Test(arguments: ["GET /hello", "GET /refused", "GET /nowhere", "GET /ws"])
     func otherOffersAreAnsweredAsHTTP(request: String) async throws {
         try await withServer { port in

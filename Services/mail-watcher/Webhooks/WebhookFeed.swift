@@ -89,7 +89,8 @@ final class WebhookFeed: Service {
             }
             guard let last = events.last else { return }
             let letters = try events.map { event in
-                WebhookStore.Letter(eventID: event.id, type: event.type, body: try EventJSON.bytes(event))
+                WebhookStore.Letter(
+                    eventID: event.id, type: event.type, at: event.at, body: try EventJSON.bytes(event))
             }
             try await webhooks.enqueue(letters, account: account, from: cursor, through: last.id)
             guard events.count == Self.page else { return }
