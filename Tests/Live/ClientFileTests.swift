@@ -55,6 +55,19 @@ import Testing
         #expect(oauth["tokenURL"][0]["#"] == metadata["token_endpoint"] && oauth["scope"][0]["#"] == "imap smtp")
     }
 
+    /// `autoconfig.…` of a hosted domain has no certificate, so many programs come this way.
+    @Test func autoconfigIsAnsweredWithoutTLSAndAllElseIsSentThere() async throws {
+        let visitor = PageVisitor(platform)
+        visitor.base = platform.stack.gatewayPlainURL
+        visitor.extraHeaders = [("Host", "autoconfig.\(tenant.domain)")]
+        try await visitor.get("/mail/config-v1.1.xml")
+        #expect(visitor.status == 200 && visitor.page.contains("id=\"\(tenant.domain)\""), "\(visitor.page)")
+        for path in ["/", "/autodiscover/autodiscover.xml?a=b", "/api/v1/mail/domains", "/metrics"] {
+            try await visitor.get(path)
+            #expect(visitor.status == 302 && visitor.location == "https://mx.xynap.test\(path)", "\(path)")
+        }
+    }
+
     @Test func aDomainChoosesWhatIsTriedFirst() async throws {
         let own = try await platform.newTenant()
         let route = "/api/v1/mail/domains/\(own.domainID)"

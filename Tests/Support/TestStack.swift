@@ -23,6 +23,8 @@ public struct TestStack: Sendable {
     /// The folder that holds `endpoints.env` and everything else of the stack.
     public let state: String
     public let gatewayURL: String
+    /// Port 80 of an installed platform: autoconfig, and the way to TLS.
+    public let gatewayPlainURL: String
     public let authURL: String
     public let adminURL: String
     public let webmailURL: String
@@ -63,6 +65,7 @@ public struct TestStack: Sendable {
     private init(_ endpoints: Endpoints) throws {
         state = endpoints.path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         gatewayURL = try endpoints.text("GATEWAY_URL")
+        gatewayPlainURL = try endpoints.text("GATEWAY_HTTP_URL")
         authURL = try endpoints.text("AUTH_URL")
         adminURL = try endpoints.text("ADMIN_URL")
         webmailURL = try endpoints.text("WEBMAIL_URL")

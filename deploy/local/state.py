@@ -243,7 +243,7 @@ class State:
             return f"http://{LOOPBACK}:{self.ports[name]}"
 
         values = {
-            **{f"{name}_URL": url(name) for name in ("GATEWAY", *SERVICE_PORTS)},
+            **{f"{name}_URL": url(name) for name in ("GATEWAY", "GATEWAY_HTTP", *SERVICE_PORTS)},
             "SERVICE_TOKEN": self.secret("service-token"),
             "INTROSPECT_CREDENTIALS": self.secret("introspection-credentials"),
             "IMAP_HOST": LOOPBACK,
