@@ -77,14 +77,22 @@ import Testing
                 "DATABASE_NAME": database, "DKIM_DIRECTORY": server.folder, "MAIL_FOLDERS": server.folder,
             ].merging(more) { $1 })
         let source = platform.stack.database.name
-        try await eventually(within: .seconds(20), "its database is whole, with the token and the customer") {
+        let version = "SELECT MAX(version) FROM"
+        try await eventually(within: .seconds(20), "its database is whole") {
+            // A row too many, and so a fault, until both have seen the same migrations.
             try await execute(
                 """
-                SELECT local_part FROM \(database).postfix_senders LIMIT 1;
-                INSERT IGNORE INTO \(database).service_tokens SELECT * FROM \(source).service_tokens;
-                INSERT IGNORE INTO \(database).customers SELECT * FROM \(source).customers WHERE id = \(customer)
+                SELECT (\(version) \(database).schema_migrations) FROM DUAL
+                WHERE (SELECT 1 UNION ALL SELECT 2 WHERE
+                  (\(version) \(database).schema_migrations) < (\(version) \(source).schema_migrations)) = 1
                 """)
         }
+        try #require(
+            try await execute(
+                """
+                INSERT IGNORE INTO \(database).service_tokens SELECT * FROM \(source).service_tokens;
+                INSERT IGNORE INTO \(database).customers SELECT * FROM \(source).customers WHERE id = \(customer)
+                """))
         return (service, service.client.with(.serviceToken(platform.stack.serviceToken)))
     }
 
