@@ -58,6 +58,16 @@ import Testing
         #expect(try await look() == nil)
     }
 
+    @Test func aSecretThatWaitedTooLongIsNotConfirmed() async throws {
+        let subject = "account:\(Fixture.unique())", factors = database.secondFactors
+        func confirm(begunAfter moment: Int64) async throws -> Bool {
+            try await factors.confirm(subject, step: 1, recoveryHashes: [], begunAfter: moment)
+        }
+        #expect(try await factors.begin(subject, sealed: [1]))
+        #expect(try await confirm(begunAfter: Timestamp.now() + 1) == false)
+        #expect(try await confirm(begunAfter: Timestamp.now() - 1000))
+    }
+
     /// An app password and its revocation are one: neither is there without the other.
     @Test func aDeletedAppPasswordIsRevoked() async throws {
         let tenant = try await fixture.tenant()
