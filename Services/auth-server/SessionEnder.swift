@@ -60,9 +60,9 @@ final class SessionEnder: Service {
 
     /// Takes note of revocations that count here from now on; the sessions end shortly after.
     func end(_ revocations: [Revocation]) async {
-        let endedByOthers = await endedByOthers()
+        let begin = await progressOfOthers()
         let now = Timestamp.now()
-        let horizon = max(endedByOthers, now - Self.horizon)
+        let horizon = max(begin, now - Self.horizon)
         let news = state.withLockedValue { state in
             if state.done.count > 100_000 { state.done.removeAll() }
             let news = revocations.filter { $0.at > horizon && state.done.insert($0.id).inserted }
@@ -103,7 +103,7 @@ final class SessionEnder: Service {
     }
 
     /// Read when something was revoked, so that the ledger is there.
-    private func endedByOthers() async -> Int64 {
+    private func progressOfOthers() async -> Int64 {
         if let known = state.withLockedValue({ $0.endedByOthers }) { return known }
         var moment: Int64 = 0
         do { moment = try await ledger.kickedUntil() } catch {

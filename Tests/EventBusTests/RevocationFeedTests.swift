@@ -75,7 +75,7 @@ import Testing
         func noteFirstReading() { knownAtFirstReading = known }
     }
 
-    @Test func theFirstReadingIsTriedAgainSoonAndToldOf() async throws {
+    @Test(.timeLimit(.minutes(1))) func theFirstReadingIsTriedAgainSoonAndToldOf() async throws {
         let ledger = LateLedger()
         try await Fixture.with { bus in
             let (readings, reader) = AsyncStream<Void>.makeStream()
