@@ -13,7 +13,8 @@ import Storage
 /// minutes.
 ///
 /// Dovecot does not tell which connections used which token, so all of a mailbox end, also those that were opened since.
-/// A replica that starts therefore kicks only what no other one has: how far they are is in the ledger.
+/// A replica that starts therefore kicks only what others may not have, which is the last minute: how far they are is in
+/// the database.
 final class SessionEnder: Service {
     /// Kicked with one request to Dovecot, which does its commands one after the other.
     private static let batch = 50
