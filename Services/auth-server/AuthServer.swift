@@ -54,7 +54,7 @@ import Storage
             platform: platform, issuer: issuer, passwordLogin: passwordLogin, revoker: revoker, rates: rates
         ).add(to: service.router)
         SecondFactorRoutes(
-            platform: platform, secondFactor: secondFactor, passwordLogin: passwordLogin,
+            platform: platform, secondFactor: secondFactor, passwordLogin: passwordLogin, rates: rates,
             issuerName: settings.platform.issuer
         ).add(to: service.router)
         SessionRoutes(platform: platform, revoker: revoker).add(to: service.router)

@@ -58,7 +58,7 @@ struct ClientRegistration: Sendable {
         guard let metadata = try? JSONDecoder().decode(Metadata.self, from: Data(body.readableBytesView)) else {
             throw OAuthError(Self.invalidMetadata, "The body must be a JSON object of client metadata.")
         }
-        let (grants, scope) = try Self.checkedGrants(metadata)
+        let grants = try Self.checkedGrants(metadata)
         let redirectURIs = try Self.checkedRedirects(
             metadata.redirect_uris ?? [], areNeeded: grants.contains("authorization_code"))
         let client = OAuthClient(
@@ -73,10 +73,13 @@ struct ClientRegistration: Sendable {
             .init(
                 actor: AuditStore.anonymous, action: "oauth.client_registered", target: client.clientID,
                 ip: context.clientAddress, requestID: context.requestID))
+        // What it may do, whatever it asked for: that is not kept (RFC 7591 §3.2.1).
+        let hasPages = !redirectURIs.isEmpty
         let answer = Answer(
             client_id: client.clientID, client_id_issued_at: Timestamp.now() / 1000, client_name: client.name,
-            client_uri: client.clientURI, redirect_uris: client.redirectURIs, grant_types: grants,
-            response_types: grants.contains("authorization_code") ? ["code"] : [], scope: scope.text)
+            client_uri: client.clientURI, redirect_uris: client.redirectURIs,
+            grant_types: Self.grants.filter { hasPages || $0 != "authorization_code" },
+            response_types: hasPages ? ["code"] : [], scope: MailScope.all.text)
         return try .json(answer, status: .created, headers: [.cacheControl: "no-store"])
     }
 
@@ -89,22 +92,23 @@ struct ClientRegistration: Sendable {
         guard await rates.admits(name, upTo: Self.hourlyLimit, within: .seconds(3600)) else { throw Self.full }
     }
 
-    private static func checkedGrants(_ metadata: Metadata) throws -> (grants: [String], scope: MailScope) {
+    private static let grants = ["authorization_code", "refresh_token", OAuthTokenRoutes.deviceGrant]
+
+    private static func checkedGrants(_ metadata: Metadata) throws -> [String] {
         guard metadata.token_endpoint_auth_method ?? "none" == "none" else {
             throw OAuthError(invalidMetadata, "Only public clients register here: token_endpoint_auth_method is none.")
         }
-        let known = ["authorization_code", "refresh_token", OAuthTokenRoutes.deviceGrant]
-        let grants = metadata.grant_types ?? ["authorization_code", "refresh_token"]
-        guard !grants.isEmpty, Set(grants).isSubset(of: known) else {
-            throw OAuthError(invalidMetadata, "grant_types may name \(known.joined(separator: ", ")).")
+        let wanted = metadata.grant_types ?? ["authorization_code", "refresh_token"]
+        guard !wanted.isEmpty, Set(wanted).isSubset(of: grants) else {
+            throw OAuthError(invalidMetadata, "grant_types may name \(grants.joined(separator: ", ")).")
         }
         guard Set(metadata.response_types ?? ["code"]).isSubset(of: ["code"]) else {
             throw OAuthError(invalidMetadata, "The only response type is code.")
         }
-        guard let scope = MailScope(metadata.scope) else {
+        guard MailScope(metadata.scope) != nil else {
             throw OAuthError(invalidMetadata, "The scope may name imap and smtp.")
         }
-        return (Array(Set(grants)).sorted(), scope)
+        return wanted
     }
 
     private static func checkedRedirects(_ texts: [String], areNeeded: Bool) throws -> [String] {

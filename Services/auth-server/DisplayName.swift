@@ -7,7 +7,8 @@ struct DisplayName: Sendable {
     /// - Throws: `Failure` `invalid` unless it has 1 to 200 characters without control characters.
     init(_ text: String, field: String = "name") throws {
         let name = text.trimmingPrefix(while: \.isWhitespace)
-        guard (1...200).contains(name.unicodeScalars.count), !name.unicodeScalars.contains(where: { $0.value < 0x20 })
+        guard (1...200).contains(name.unicodeScalars.count),
+            !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else { throw Failure.invalid(field, code: "invalid_name", "must be 1 to 200 characters") }
         self.text = String(name)
     }

@@ -14,7 +14,8 @@ struct RevocationRoutes: Sendable {
         router.post("/api/v1/auth/token/revoke") { request, context in
             try await OAuthError.answering { try await revokeToken(request, context) }
         }
-        router.authenticated(platform.authenticator).post("/api/v1/auth/revocations", use: revoke)
+        router.authenticated(platform.authenticator).once(platform.idempotency)
+            .post("/api/v1/auth/revocations", use: revoke)
     }
 
     private struct Body: Decodable {

@@ -9,6 +9,8 @@ struct SecondFactor: Sendable {
 
     private static let purpose = "totp"
     private static let recoveryCodes = 10
+    /// For how long a new secret may be confirmed.
+    private static let confirmable = Duration.seconds(900)
 
     /// Whether the login of this subject asks for it.
     func isOn(for subject: String) async throws -> Bool { try await store.secret(of: subject)?.isConfirmed ?? false }
@@ -21,14 +23,19 @@ struct SecondFactor: Sendable {
     }
 
     /// Turns it on.
-    /// - Returns: The recovery codes, to be shown once; nil for a wrong code or nothing to confirm.
+    /// - Returns: The recovery codes, to be shown once; nil for a wrong code or nothing to confirm: a secret
+    ///   waits for 15 minutes.
     func confirm(_ code: String, for subject: String) async throws -> [String]? {
-        guard let secret = try await store.secret(of: subject), !secret.isConfirmed,
+        let code = Self.plain(code)
+        guard code.utf8.count <= 64, let secret = try await store.secret(of: subject), !secret.isConfirmed,
             let step = try totp(secret).step(of: code, at: Timestamp.now() / 1000)
         else { return nil }
         let codes = Self.newRecoveryCodes()
         let hashes = codes.map(Self.recoveryHash)
-        return try await store.confirm(subject, step: step, recoveryHashes: hashes) ? codes : nil
+        let isOn = try await store.confirm(
+            subject, step: step, recoveryHashes: hashes,
+            begunAfter: Timestamp.now() - Self.confirmable.components.seconds * 1000)
+        return isOn ? codes : nil
     }
 
     /// How a code was good.
@@ -36,7 +43,7 @@ struct SecondFactor: Sendable {
 
     /// Uses a code up: each counts once.
     func verify(_ code: String, for subject: String) async throws -> Proof? {
-        let code = code.filter { !$0.isWhitespace }
+        let code = Self.plain(code)
         guard code.utf8.count <= 64, let secret = try await store.secret(of: subject), secret.isConfirmed else {
             return nil
         }
@@ -52,6 +59,9 @@ struct SecondFactor: Sendable {
         try await store.replaceRecoveryCodes(subject, hashes: codes.map(Self.recoveryHash))
         return codes
     }
+
+    /// As apps show codes, and people type them: with spaces.
+    private static func plain(_ code: String) -> String { code.filter { !$0.isWhitespace } }
 
     private func totp(_ secret: SecondFactorStore.Secret) throws -> TOTP {
         TOTP(secret: try box.open(secret.sealed, purpose: Self.purpose))

@@ -9,6 +9,7 @@ struct SecondFactorRoutes: Sendable {
     let platform: Platform
     let secondFactor: SecondFactor
     let passwordLogin: PasswordLogin
+    let rates: RateBound
     /// As authenticator apps show it.
     let issuerName: String
 
@@ -73,6 +74,12 @@ struct SecondFactorRoutes: Sendable {
     @Sendable private func confirm(_ request: Request, _ context: CallerContext) async throws -> Response {
         let person = try context.person()
         let body: Code = try await request.decode()
+        // As many as a person mistypes while the secret waits, and far too few to guess.
+        guard await rates.admits("totp.confirm.\(person.subject)", upTo: 20, within: .seconds(900)) else {
+            throw Failure(
+                .tooManyRequests, code: "too_many_attempts", "Too many codes were tried; wait and begin anew.",
+                retryAfter: .seconds(900))
+        }
         guard let codes = try await secondFactor.confirm(body.code, for: person.subject) else {
             throw Failure.invalid("code", code: "totp_invalid", "must be the code that the app shows now")
         }
@@ -83,6 +90,7 @@ struct SecondFactorRoutes: Sendable {
     @Sendable private func renew(_ request: Request, _ context: CallerContext) async throws -> Response {
         let person = try context.person()
         let body: Proof = try await request.decode()
+        try await requireOn(person)
         try await passwordLogin.prove(person, password: body.password, code: body.code, context)
         let codes = try await secondFactor.renewRecoveryCodes(for: person.subject)
         await record("totp.recovery_codes_renewed", person, context)
@@ -94,10 +102,17 @@ struct SecondFactorRoutes: Sendable {
         if let email = try request.query()["email"] { return try await reset(try EmailAddress(email), context) }
         let person = try context.person()
         let body: Proof = try await request.decode()
+        try await requireOn(person)
         try await passwordLogin.prove(person, password: body.password, code: body.code, context)
         try await platform.database.secondFactors.remove(person.subject)
         await record("totp.disabled", person, context)
         return .noContent
+    }
+
+    private func requireOn(_ person: Caller.Person) async throws {
+        guard try await secondFactor.isOn(for: person.subject) else {
+            throw Failure.conflict("totp_not_enabled", "The second factor is not on.")
+        }
     }
 
     private func reset(_ email: EmailAddress, _ context: CallerContext) async throws -> Response {

@@ -29,9 +29,13 @@ struct ServiceTokenGrant: Sendable {
         }
     }
 
-    /// Nobody hands out more than they have.
+    /// Nobody hands out more than they have, nor for longer.
+    /// - Parameter expiresAt: Milliseconds since 1970; nil never expires.
     /// - Throws: `Failure` `forbidden`.
-    func require(within creator: Caller.Platform) throws {
+    func require(within creator: Caller.Platform, expiresAt: Int64?) throws {
+        if let end = creator.expiresAt, expiresAt ?? .max > end {
+            throw Failure.forbidden("Your own token ends sooner: expires_at may be its end at the latest.")
+        }
         for scope in scopes where !creator.may(scope) {
             throw Failure.forbidden("Your own token has no scope \(scope).")
         }

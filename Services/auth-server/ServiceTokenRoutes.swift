@@ -61,7 +61,7 @@ struct ServiceTokenRoutes: Sendable {
         let expiresAt = try body.expires_at.map { try Timestamp.future($0, field: "expires_at") }
         let grant = try ServiceTokenGrant(
             scopes: body.scopes, domains: body.domains, addresses: body.addresses)
-        try grant.require(within: creator)
+        try grant.require(within: creator, expiresAt: expiresAt)
         let token = OpaqueToken(new: .service)
         let stored = try await tokens.create(
             name: try DisplayName(body.name).text, hash: token.hash, scopes: grant.scopes, limits: grant.limits,

@@ -13,7 +13,8 @@ import Storage
 /// minutes.
 ///
 /// Dovecot does not tell which connections used which token, so all of a mailbox end, also those that were opened since.
-/// A replica that starts therefore kicks only what no other one has: how far they are is in the ledger.
+/// A replica that starts therefore kicks only what others may not have, which is the last minute: how far they are is in
+/// the database.
 final class SessionEnder: Service {
     /// Kicked with one request to Dovecot, which does its commands one after the other.
     private static let batch = 50
@@ -60,9 +61,9 @@ final class SessionEnder: Service {
 
     /// Takes note of revocations that count here from now on; the sessions end shortly after.
     func end(_ revocations: [Revocation]) async {
-        let endedByOthers = await endedByOthers()
+        let begin = await progressOfOthers()
         let now = Timestamp.now()
-        let horizon = max(endedByOthers, now - Self.horizon)
+        let horizon = max(begin, now - Self.horizon)
         let news = state.withLockedValue { state in
             if state.done.count > 100_000 { state.done.removeAll() }
             let news = revocations.filter { $0.at > horizon && state.done.insert($0.id).inserted }
@@ -103,7 +104,7 @@ final class SessionEnder: Service {
     }
 
     /// Read when something was revoked, so that the ledger is there.
-    private func endedByOthers() async -> Int64 {
+    private func progressOfOthers() async -> Int64 {
         if let known = state.withLockedValue({ $0.endedByOthers }) { return known }
         var moment: Int64 = 0
         do { moment = try await ledger.kickedUntil() } catch {

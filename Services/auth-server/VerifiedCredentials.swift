@@ -25,10 +25,10 @@ final class VerifiedCredentials: Sendable {
         var young: [String: Value] = [:]
         var old: [String: Value] = [:]
 
-        mutating func find(_ key: String) -> Value? {
+        mutating func find(_ key: String, capacity: Int) -> Value? {
             if let value = young[key] { return value }
             guard let value = old.removeValue(forKey: key) else { return nil }
-            young[key] = value
+            insert(value, for: key, capacity: capacity)
             return value
         }
 
@@ -49,14 +49,14 @@ final class VerifiedCredentials: Sendable {
     /// - Parameter capacity: How many are held at most; half of them in each generation.
     init(capacity: Int) { self.capacity = capacity }
 
-    func find(_ token: String) -> Entry? { credentials.withLockedValue { $0.find(token) } }
+    func find(_ token: String) -> Entry? { credentials.withLockedValue { $0.find(token, capacity: capacity) } }
 
     func insert(_ entry: Entry, for token: String) {
         credentials.withLockedValue { $0.insert(entry, for: token, capacity: capacity) }
     }
 
     /// When the mailbox was last read and found active: milliseconds since 1970.
-    func lastSeen(_ email: String) -> Int64? { mailboxes.withLockedValue { $0.find(email) } }
+    func lastSeen(_ email: String) -> Int64? { mailboxes.withLockedValue { $0.find(email, capacity: capacity) } }
 
     func noteSeen(_ email: String, at now: Int64) {
         mailboxes.withLockedValue { $0.insert(now, for: email, capacity: capacity) }

@@ -8,11 +8,14 @@ public enum KeyFileError: Error, Equatable, CustomStringConvertible {
     case notPrivate(path: String)
     /// It holds no P-256 private key in PEM.
     case notAKey
+    /// It is no key to seal with: 32 bytes in base64.
+    case notASealingKey(path: String)
 
     public var description: String {
         switch self {
         case .system(let path, let message): "\(path): \(message)"
         case .notPrivate(let path): "\(path) can be read by others than it should; take the rights of others away"
+        case .notASealingKey(let path): "\(path) holds no key: it must be 32 random bytes in base64"
         case .notAKey: "the signing key file holds no P-256 private key in PEM"
         }
     }

@@ -21,7 +21,7 @@ public struct SecretBox: Sendable {
             SymmetricKey(size: .bits256).withUnsafeBytes { Data($0).base64EncodedString() } + "\n"
         }
         guard let key = Data(base64Encoded: text.filter { !$0.isWhitespace }), key.count == 32 else {
-            throw KeyFileError.notAKey
+            throw KeyFileError.notASealingKey(path: file)
         }
         master = SymmetricKey(data: key)
     }

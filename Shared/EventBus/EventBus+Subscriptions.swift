@@ -34,6 +34,7 @@ extension EventBus {
         case .message(Self.pushChannel, let payload): pushes.append(payload)
         case .subscribed(let channel):
             if let account = Self.account(ofChannel: channel) { await becameLive(account) }
+        case .message(Self.revocationChannel, Self.rereadMessage): revocations.reread()
         case .message(Self.revocationChannel, let payload):
             do { revocations.revoked(try EventJSON.decode(Revocation.self, from: payload)) } catch {
                 logger.warning("unreadable revocation", metadata: ["error": "\(error)"])

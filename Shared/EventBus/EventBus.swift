@@ -128,11 +128,20 @@ public final class EventBus: Service {
         return newest.array?.first?.array?.first?.string ?? "\(StreamID.zero)"
     }
 
-    /// Tells every service of a revocation that is already in the database; they act within milliseconds.
-    public func announce(_ revocation: Revocation) async throws {
-        let json = try EventJSON.encode(revocation)
-        _ = try await mapped { try await redis.publish(json, to: Self.revocationChannel) }
+    /// Tells every service of revocations that are already in the database; they act within milliseconds. Of a great many,
+    /// a suspended customer's, they are told to read the ledger.
+    public func announce(_ revocations: [Revocation]) async throws {
+        let messages =
+            try revocations.count > Self.announcedSingly
+            ? [Self.rereadMessage] : revocations.map { try EventJSON.encode($0) }
+        for message in messages {
+            _ = try await mapped { try await redis.publish(message, to: Self.revocationChannel) }
+        }
     }
+
+    private static let announcedSingly = 100
+    /// Instead of a revocation: look into the ledger.
+    static let rereadMessage = Array(#""reread""#.utf8)
 
     /// Hands what a mail server pushed to the other replicas; each reads it from `pushes`, an empty one standing for some
     /// that were missed.

@@ -74,7 +74,7 @@ public struct Platform: Sendable {
 
     /// Announces what was committed before. When Redis is away nobody waits for it: the feeds find it in the ledger.
     public func announce(_ revocations: [Revocation]) async {
-        do { for revocation in revocations { try await bus.announce(revocation) } } catch {}
+        do { try await bus.announce(revocations) } catch {}
     }
 
     /// Whether something answers.

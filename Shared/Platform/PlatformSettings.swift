@@ -10,8 +10,7 @@ public struct PlatformSettings: ServiceSettings {
     public let database: Database.Configuration
 
     public init(_ read: SettingsReader) {
-        issuer = read.string(
-            "issuer", default: "http://127.0.0.1:8080", "Public base URL of the platform; the issuer of its tokens")
+        issuer = Self.issuer(read)
         redis = Self.redis(read)
         var database = Database.Configuration(
             socket: read.optionalString("database.socket", "Unix socket of MariaDB; without it host and port are used"),
@@ -29,6 +28,16 @@ public struct PlatformSettings: ServiceSettings {
         database.tlsCAFile = read.optionalString(
             "database.ca_file", "A PEM file of the roots to trust with it; the system's without one")
         self.database = database
+    }
+
+    /// Paths are put behind it, and clients compare it character by character (RFC 8414 §3.3).
+    private static func issuer(_ read: SettingsReader) -> String {
+        let url = read.string(
+            "issuer", default: "http://127.0.0.1:8080", "Public base URL of the platform; the issuer of its tokens")
+        guard url.hasPrefix("https://") || url.hasPrefix("http://"), !url.hasSuffix("/"),
+            !url.contains(where: { "?# ".contains($0) })
+        else { return read.refuse("issuer", "must be an http or https URL without a slash at its end", url) }
+        return url
     }
 
     private static func redis(_ read: SettingsReader) -> Redis.Configuration {

@@ -158,6 +158,13 @@ extension AccountStore {
         try tx.execute("DELETE FROM outbox WHERE mailbox IN (\(list: emails))")
         try tx.execute("DELETE FROM uploads WHERE mailbox IN (\(list: emails))")
         try WebhookStore.end(ofMailboxes: emails, in: tx)
+        let subjects = try tx.query("SELECT id FROM accounts WHERE email IN (\(list: emails))").map {
+            try "account:\($0.int64("id"))"
+        }
+        if !subjects.isEmpty {
+            try tx.execute("DELETE FROM totp_secrets WHERE subject IN (\(list: subjects))")
+            try tx.execute("DELETE FROM recovery_codes WHERE subject IN (\(list: subjects))")
+        }
         try tx.execute("DELETE FROM accounts WHERE email IN (\(list: emails))")
     }
 }

@@ -38,14 +38,17 @@ public struct SecondFactorStore: Sendable {
     }
 
     /// Confirms the secret with the step of the code shown, and replaces the recovery codes.
+    /// - Parameter moment: Milliseconds since 1970; a secret that is older does not count.
     /// - Returns: False when there was nothing to confirm.
-    public func confirm(_ subject: String, step: Int64, recoveryHashes: [String]) async throws -> Bool {
+    public func confirm(
+        _ subject: String, step: Int64, recoveryHashes: [String], begunAfter moment: Int64
+    ) async throws -> Bool {
         let now = Timestamp.now()
         return try await database.transaction { tx in
             let outcome = try tx.execute(
                 """
                 UPDATE totp_secrets SET confirmed_at = \(now), last_step = \(step)
-                WHERE subject = \(subject) AND confirmed_at IS NULL
+                WHERE subject = \(subject) AND confirmed_at IS NULL AND created_at > \(moment)
                 """)
             guard outcome.affectedRows == 1 else { return false }
             try Self.replaceRecoveryCodes(subject, recoveryHashes, in: tx)

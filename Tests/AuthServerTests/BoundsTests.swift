@@ -18,6 +18,22 @@ import Testing
         #expect(ClientNetwork(of: String(repeating: "ü1", count: 100)).text == String(repeating: "1", count: 45))
     }
 
+    /// Also when all that is held is asked for again and again, and so becomes young again.
+    @Test func whatWasVerifiedIsHeldUpToItsCapacity() {
+        let cache = VerifiedCredentials(capacity: 10)
+        for round in 0..<50 {
+            for earlier in 0..<round { _ = cache.lastSeen("m\(earlier)") }
+            cache.noteSeen("m\(round)", at: 1)
+        }
+        #expect(cache.lastSeen("m49") == 1)
+        #expect((0..<50).filter { cache.lastSeen("m\($0)") != nil }.count <= 10)
+    }
+
+    @Test(arguments: ["", "  ", "a\u{7}", "a\u{7f}b", "a\u{85}b", "\u{9f}", String(repeating: "x", count: 201)])
+    func aNameHasNoControlCharacters(name: String) {
+        #expect(throws: (any Error).self) { try DisplayName(name) }
+    }
+
     @Test func anAccountIsOneHoweverItIsWritten() {
         func attempt(_ email: String, _ source: String = "2001:db8::1") -> LoginThrottle.Attempt {
             LoginThrottle.Attempt(email: email, source: source)
@@ -79,6 +95,15 @@ import Testing
             _ = (AuthSettings(bare), AuthSettings(faulty))
             #expect(faulty.faults.count == bare.faults.count + 1, "\(name) \(value)")
         }
+    }
+
+    @Test(arguments: ["https://m.test/", "m.test", "https://m.test?x", "https://m.test#x", "ftp://m.test"])
+    func anIssuerIsAURLThatPathsCanBePutBehind(issuer: String) async throws {
+        let required = ["XYNAP_MASTER_KEY_FILE": "x", "XYNAP_INTROSPECTION_CREDENTIALS": "a:b"]
+        let bare = try await SettingsReader(environment: required)
+        let faulty = try await SettingsReader(environment: required.merging(["XYNAP_ISSUER": issuer]) { $1 })
+        _ = (AuthSettings(bare), AuthSettings(faulty))
+        #expect(faulty.faults.count == bare.faults.count + 1, "\(faulty.faults)")
     }
 
     @Test func aTokenOpensNoServiceThatItIsNotFor() {

@@ -1,4 +1,5 @@
 import EventBus
+import MailModel
 import Storage
 import Testing
 
@@ -37,6 +38,21 @@ import Testing
         for bad in ["", "AEIO-UYBB", "BCDF-GHJ", "BCDF-GHJKL", String(repeating: "-", count: 40) + code.letters] {
             #expect(UserCode(bad) == nil)
         }
+    }
+
+    @Test func aServiceTokenHasNoMoreThanItsMakerNorForLonger() throws {
+        let grant = try ServiceTokenGrant(scopes: ["mail:read"], domains: nil, addresses: nil)
+        func isWithin(_ creator: Caller.Platform, _ expiresAt: Int64?) -> Bool {
+            do {
+                try grant.require(within: creator, expiresAt: expiresAt)
+                return true
+            } catch { return false }
+        }
+        let lasting = Caller.Platform(tokenID: 1, name: "a", scopes: ["mail:read"])
+        let ending = Caller.Platform(tokenID: 1, name: "a", scopes: ["mail:read"], expiresAt: 1000)
+        #expect(isWithin(lasting, nil) && isWithin(lasting, 5) && isWithin(ending, 1000))
+        #expect(!isWithin(ending, nil) && !isWithin(ending, 1001))
+        #expect(!isWithin(Caller.Platform(tokenID: 1, name: "a", scopes: ["mail:write"]), nil))
     }
 
     @Test func delaysGrowAndEnd() {

@@ -39,6 +39,14 @@ import Testing
             expiresAt: expiresAt)
     }
 
+    @Test func aKeyFileOfAnotherKindIsNamed() throws {
+        let (_, file) = try seal()
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try KeyFile.replace(path: file, with: "no key at all")
+        #expect(throws: KeyFileError.notASealingKey(path: file)) { try SecretBox(file: file) }
+        #expect("\(KeyFileError.notASealingKey(path: file))".contains(file))
+    }
+
     @Test func aStateCountsInItsBrowserAndInItsTime() throws {
         let (seal, file) = try seal()
         defer { try? FileManager.default.removeItem(atPath: file) }

@@ -51,7 +51,7 @@ import Testing
             #expect(visitor.status == 400)
         }
         try await visitor.submit(["user_code": "BCDF-GHJK"])
-        #expect(visitor.status == 429)
+        #expect(visitor.status == 429 && visitor.headers.first(name: "retry-after") == "600")
     }
 
     /// RFC 8628 §3.5: five seconds more each time, for this and all that follow.
@@ -77,6 +77,54 @@ import Testing
         #expect(try await poll() == "authorization_pending")
         try await platform.sql("UPDATE device_codes SET expires_at = 1 WHERE device_hash = SHA2('\(code)', 256)")
         #expect(try await poll() == "expired_token")
+    }
+
+    /// What each person makes must be remembered, should it be revoked: by whichever way it is made.
+    @Test func aPersonMakesSoManyTokensAnHour() async throws {
+        let program = OAuthProgram(platform: platform)
+        let alice = try await platform.commonTenant().newMailbox(unique("alice"))
+        let refresh = try await program.redeem(program.code(from: alice)).json(200)["refresh_token"].string ?? ""
+        let code = try await program.code(from: alice)
+        let login = try await platform.logIn(alice.email, alice.password).json(200)["refresh_token"]
+        for kind in ["mail_token", "access_token"] {
+            try await redis("SET", "count.\(kind).account:\(alice.id)", "1000")
+        }
+        let direct = try await alice.client.post("/api/v1/auth/mail-token")
+        #expect(direct.status == 429 && direct.code == "too_many_mail_tokens" && direct.isCleanProblem)
+        #expect(try await program.redeem(code).code == "too_many_mail_tokens")
+        #expect(try await program.refresh(refresh).code == "too_many_mail_tokens")
+        let again = try await platform.stranger.post("/api/v1/auth/refresh", ["refresh_token": login])
+        #expect(again.status == 429 && again.code == "too_many_refreshes" && again.isCleanProblem)
+        for kind in ["mail_token", "access_token"] { try await redis("DEL", "count.\(kind).account:\(alice.id)") }
+        #expect(try await program.redeem(code).status == 200, "not used up")
+        #expect(try await program.refresh(refresh).status == 200, "nor this")
+        #expect(try await platform.stranger.post("/api/v1/auth/refresh", ["refresh_token": login]).status == 200)
+    }
+
+    private func redis(_ command: String...) async throws {
+        let client = try Outside(
+            URL(filePath: "/usr/bin/redis-cli"), ["-u", platform.stack.redisURL] + command)
+        guard await client.status() == 0 else { throw Surprise("not done: \(command)") }
+    }
+
+    @Test func aMailboxHasFiftyAppPasswords() async throws {
+        let alice = try await platform.commonTenant().newMailbox(unique("alice"))
+        let body: JSON = ["name": "Phone", "email": .string(alice.email)]
+        for _ in 0..<50 { _ = try await platform.hoster.post("/api/v1/auth/app-passwords", body).json(201) }
+        let refused = try await platform.hoster.post("/api/v1/auth/app-passwords", body)
+        #expect(refused.status == 409 && refused.code == "too_many_app_passwords" && refused.isCleanProblem)
+    }
+
+    @Test func whoHasNoMailboxGetsNoMailToken() async throws {
+        let member = try await platform.commonTenant().newUser("member").client
+        let refused = try await member.post("/api/v1/auth/mail-token")
+        #expect(refused.status == 409 && refused.code == "no_active_mailbox" && refused.isCleanProblem)
+    }
+
+    @Test(arguments: ["/oauth2/token", "/oauth2/device", "/api/v1/auth/token/revoke"])
+    func aFormOfAnyLengthIsRefused(path: String) async throws {
+        let reply = try await post(path, ["token": String(repeating: "x", count: 70_000), "client_id": "isync"])
+        #expect(reply.status == 400 && reply.json["error"] == "invalid_request", "\(reply.text)")
     }
 
     @Test func aCodeIsGoodForAMinute() async throws {

@@ -18,8 +18,9 @@ import Testing
     }
 
     @Test func theSameCallIsAnsweredTheSame() async throws {
+        let user = try await tenant.newUser("member").id
         let calls: [(String, JSON)] = [
-            ("/api/v1/customers", ["name": "Once"]),
+            ("/api/v1/customers", ["name": "Once"]), ("/api/v1/auth/revocations", ["user_id": .int(user)]),
             (
                 "/api/v1/users",
                 [

@@ -164,7 +164,20 @@ import Testing
 
         let proof: JSON = ["password": .string(alice.password), "code": .string(recovery[2])]
         #expect(try await alice.client.send(.DELETE, "/api/v1/auth/totp", proof).status == 204)
+        for (method, path): (HTTPMethod, String) in [(.DELETE, ""), (.POST, "/recovery-codes")] {
+            let off = try await alice.client.send(method, "/api/v1/auth/totp" + path, proof)
+            #expect(off.status == 409 && off.code == "totp_not_enabled", "\(off.text)")
+        }
         #expect(try await platform.logIn(alice.email, alice.password).status == 200)
+    }
+
+    @Test func codesOfANewSecretAreNotGuessed() async throws {
+        _ = try await alice.client.post("/api/v1/auth/totp", ["password": .string(alice.password)]).json(201)
+        var statuses: [Int] = []
+        for _ in 0..<21 {
+            statuses.append(try await alice.client.post("/api/v1/auth/totp/confirm", ["code": "x"]).status)
+        }
+        #expect(statuses == [Int](repeating: 422, count: 20) + [429])
     }
 
     private func enableSecondFactor(_ client: Client, password: String) async throws {

@@ -208,11 +208,13 @@ import Testing
         let registered = try await platform.stranger.post(
             "/oauth2/register",
             [
-                "client_name": "My mail program", "redirect_uris": ["http://127.0.0.1/cb"],
+                "client_name": "My mail program", "redirect_uris": ["http://127.0.0.1/cb"], "scope": "imap",
                 "logo_uri": "https://x.example",
             ]
         ).json(201)
         #expect(registered["token_endpoint_auth_method"] == "none" && registered["client_secret"] == .null)
+        #expect(registered["scope"] == "imap smtp", "what it may do, not what it asked for")
+        #expect(registered["grant_types"].strings.count == 3 && registered["response_types"].strings == ["code"])
         var mine = program
         mine.clientID = try #require(registered["client_id"].string)
         mine.redirectURI = "http://127.0.0.1:6000/cb"

@@ -53,8 +53,9 @@ import Testing
 
     /// Anybody may register a web page: a link to us is no way there for whoever follows it (RFC 9700 §4.11.2).
     @Test func aFaultOfAWebClientIsShownAndLeadsNowhere() async throws {
-        let registered = try await platform.stranger.post(
-            "/oauth2/register", ["client_name": "A web client", "redirect_uris": ["https://evil.example/"]]
+        let registered = try await Client(base: platform.stack.authURL).send(
+            .POST, "/oauth2/register", ["client_name": "A web client", "redirect_uris": ["https://evil.example/"]],
+            headers: [("X-Forwarded-For", "198.18.\(Int.random(in: 0...255)).\(Int.random(in: 1...254))")]
         ).json(201)
         var web = program
         web.clientID = try #require(registered["client_id"].string)

@@ -148,6 +148,11 @@ import Testing
         Route(method: .DELETE, path: { "/api/v1/mail/contacts/\($0.contact)" }, isWebmail: true),
         Route(method: .POST, path: { _ in "/api/v1/mail/contacts/import" }, isWebmail: true),
         Route(method: .POST, path: { _ in "/api/v1/auth/revocations" }, body: { ["email": .string($0.email)] }),
+        Route(method: .POST, path: { _ in "/api/v1/auth/revocations" }, body: { ["user_id": .int($0.user)] }),
+        Route(method: .DELETE, path: { "/api/v1/auth/sessions?email=\($0.email)" }),
+        Route(method: .DELETE, path: { "/api/v1/auth/sessions?user_id=\($0.user)" }),
+        Route(method: .DELETE, path: { "/api/v1/auth/totp?email=\($0.email)" }),
+        Route(method: .DELETE, path: { "/api/v1/users/\($0.user)/totp" }),
     ]
 
     let platform: Platform
@@ -243,6 +248,9 @@ import Testing
                 #expect(reply.isCleanProblem, "\(who): \(route) \(reply.text)")
             }
         }
+        _ = try await carol.appPassword()
+        let listed = try await admin.get("/api/v1/auth/app-passwords?email=\(carol.email)").json(200)
+        #expect(listed["total"] == 0)
         try await expectUntouched(carol, neighbour, aliases: 1)
     }
 

@@ -58,6 +58,28 @@ import Testing
         #expect(try await look() == nil)
     }
 
+    @Test func aSecretThatWaitedTooLongIsNotConfirmed() async throws {
+        let subject = "account:\(Fixture.unique())", factors = database.secondFactors
+        func confirm(begunAfter moment: Int64) async throws -> Bool {
+            try await factors.confirm(subject, step: 1, recoveryHashes: [], begunAfter: moment)
+        }
+        #expect(try await factors.begin(subject, sealed: [1]))
+        #expect(try await confirm(begunAfter: Timestamp.now() + 1) == false)
+        #expect(try await confirm(begunAfter: Timestamp.now() - 1000))
+    }
+
+    @Test func aForgottenMailboxTakesItsSecondFactorWithIt() async throws {
+        let tenant = try await fixture.tenant(), factors = database.secondFactors
+        #expect(try await factors.begin(tenant.subject, sealed: [1]))
+        try await factors.replaceRecoveryCodes(tenant.subject, hashes: [Fixture.hash()])
+        _ = try await database.accounts.delete(tenant.account.id, purgeAt: 0, scope: .everything, by: .command)
+        for purge in try await database.accounts.awaitingPurge() where purge.id == tenant.account.id {
+            try await database.accounts.remove(purge)
+        }
+        #expect(try await factors.secret(of: tenant.subject) == nil)
+        #expect(try await factors.recoveryCodesLeft(of: tenant.subject) == 0)
+    }
+
     /// An app password and its revocation are one: neither is there without the other.
     @Test func aDeletedAppPasswordIsRevoked() async throws {
         let tenant = try await fixture.tenant()

@@ -14,6 +14,8 @@ struct Page: Sendable {
     let heading: String
     let content: [HTML]
     var status = HTTPResponse.Status.ok
+    /// When to try again, of a page that is refused for now: seconds.
+    var retryAfter: Int64?
     /// Where else a form's answer may lead, as a source of the Content-Security-Policy.
     var formTarget: String?
     /// The other languages, as links of this page.
@@ -24,6 +26,7 @@ struct Page: Sendable {
         headers[.contentType] = "text/html; charset=utf-8"
         headers[.contentLanguage] = text.language.rawValue
         headers[.cacheControl] = "no-store"
+        if [.tooManyRequests, .serviceUnavailable].contains(status) { headers[.retryAfter] = "\(retryAfter ?? 1)" }
         headers[.contentSecurityPolicy] =
             "default-src 'none'; style-src \(PageStyle.source); form-action 'self'\(formTarget.map { " " + $0 } ?? ""); "
             + "base-uri 'none'; frame-ancestors 'none'"

@@ -112,7 +112,7 @@ struct SignInPages: Sendable {
         // Nobody tries codes until one is somebody's: the waiting ones are few among 25 thousand million.
         let name = "oauth.usercode.\(ClientNetwork(of: form.source).text)"
         guard await rates.admits(name, upTo: 30, within: .seconds(600)) else {
-            return stop(text, text.wait(seconds: 600), .tooManyRequests)
+            return stop(text, text.wait(seconds: 600), .tooManyRequests, retryAfter: 600)
         }
         guard let code = UserCode(form["user_code"]),
             try await platform.database.deviceCodes.waiting(userCode: code.letters) != nil
@@ -147,7 +147,7 @@ struct SignInPages: Sendable {
             return try await again(state, text.suspended, .forbidden, typed: email)
         } catch let failure as Failure where failure.kind == .tooManyRequests {
             let wait = max(1, failure.retryAfter?.components.seconds ?? 1)
-            return try await again(state, text.wait(seconds: wait), .tooManyRequests, typed: email)
+            return try await again(state, text.wait(seconds: wait), .tooManyRequests, typed: email, retryAfter: wait)
         }
     }
 
@@ -164,7 +164,7 @@ struct SignInPages: Sendable {
             return try await again(state, text.wrongCode, .unauthorized)
         } catch let failure as Failure where failure.kind == .tooManyRequests {
             let wait = max(1, failure.retryAfter?.components.seconds ?? 1)
-            return try await again(state, text.wait(seconds: wait), .tooManyRequests)
+            return try await again(state, text.wait(seconds: wait), .tooManyRequests, retryAfter: wait)
         }
     }
 
@@ -279,16 +279,21 @@ struct SignInPages: Sendable {
     // MARK: Pages
 
     private func again(
-        _ state: PageState, _ problem: String? = nil, _ status: HTTPResponse.Status = .ok, typed: String? = nil
+        _ state: PageState, _ problem: String? = nil, _ status: HTTPResponse.Status = .ok, typed: String? = nil,
+        retryAfter: Int64? = nil
     ) async throws -> Response {
         var page = try await page(state, problem, typed: typed)
         page.status = status
+        page.retryAfter = retryAfter
         return page.response(brand: brand)
     }
 
-    private func stop(_ text: PageText, _ message: String, _ status: HTTPResponse.Status) -> Response {
-        Page(text: text, heading: text.stopHeading, content: [.problem(message)], status: status)
-            .response(brand: brand)
+    private func stop(
+        _ text: PageText, _ message: String, _ status: HTTPResponse.Status, retryAfter: Int64? = nil
+    ) -> Response {
+        Page(
+            text: text, heading: text.stopHeading, content: [.problem(message)], status: status, retryAfter: retryAfter
+        ).response(brand: brand)
     }
 
     private func page(_ state: PageState, _ problem: String? = nil, typed: String? = nil) async throws -> Page {
