@@ -457,12 +457,12 @@ final class Outbox: Sendable, Service {
 }
 
 extension Outbox.Message {
-    fileprivate var hasPending: Bool { recipients.contains { $0.state == .pending } }
+    var hasPending: Bool { recipients.contains { $0.state == .pending } }
 
     /// Takes over what is known of recipients that the row calls pending.
     ///
     /// - Returns: Whether anybody was accepted of whom the row does not know.
-    fileprivate mutating func take(_ known: [OutboxMessage.Recipient]) -> Bool {
+    mutating func take(_ known: [OutboxMessage.Recipient]) -> Bool {
         let known = Dictionary(known.map { ($0.address, $0) }) { first, _ in first }
         var isNews = false
         for index in recipients.indices where recipients[index].state == .pending {

@@ -114,6 +114,10 @@ import Testing
         #expect(try await bob.client.delete(path).status == 404)
         let listed = try await alice.client.get(Mailbox.outboxPath).json(200)
         #expect(listed["items"].items.map { $0["subject"] } == ["Undone"])
+        for read in [Mailbox.outboxPath, path] {
+            let tag = try #require(try await alice.client.get(read).headers["etag"])
+            #expect(try await alice.client.get(read, headers: [("If-None-Match", tag)]).status == 304)
+        }
         #expect(try await alice.client.delete(path).status == 204)
         #expect(try await alice.client.delete(path).status == 404)
         let soon = try await alice.send([
