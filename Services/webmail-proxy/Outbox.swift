@@ -257,7 +257,9 @@ final class Outbox: Sendable, Service {
             return await file(job, message)
         }
         if message.isFilingDue {
-            let copy = await keeping(job.lease, isVital: false) { [message] in await self.copy(message) }
+            let copy: Filing.Copy? = await keeping(job.lease, isVital: false) { [message] in
+                await self.copy(message)
+            }
             // A mailbox that cannot be written to keeps nobody else's mail back.
             guard copy == nil, message.needsSubmission, message.hasPending else {
                 return await settle(job, message, copy)
