@@ -207,7 +207,8 @@ final class Outbox: Sendable, Service {
         while !Task.isCancelled {
             if let (count, oldest) = try? await store.waiting() {
                 messages.record(count)
-                oldestAge.record(oldest.map { max(0, Timestamp.now() - $0) / 1000 } ?? 0)
+                let age = oldest.map { max(0, Timestamp.now() - $0) / 1000 }
+                oldestAge.record(age ?? 0)
             }
             try? await Task.sleep(for: .seconds(10))
         }
