@@ -315,19 +315,25 @@ final class Outbox: Sendable, Service {
         await settle(job, message, copy)
     }
 
+    private static let maximumTries = 240
+
     private func mark(
         _ lease: OutboxStore.Lease, _ recipients: [OutboxMessage.Recipient], patiently: Bool
     ) async -> Bool {
-        for _ in 0..<(patiently ? 240 : 1) {
+        var tries = 0
+        repeat {
             do {
                 // Without the lease: the row comes back to us, or somebody else has it.
                 guard try await store.accepted(lease, recipients: recipients) else { return false }
                 unmarked.withLockedValue { _ = $0.removeValue(forKey: lease.id) }
                 return true
             } catch {
-                if patiently { try? await Task.sleep(for: .milliseconds(250)) }
+                tries += 1
+                guard patiently, error is Failure || tries < Self.maximumTries else { return false }
+                try? await Task.sleep(for: .milliseconds(250))
             }
-        }
+            // An outage is waited out; only a shutdown is held up no longer than a minute.
+        } while !Task.isCancelled && (tries < Self.maximumTries || !Task.isShuttingDownGracefully)
         return false
     }
 
