@@ -41,7 +41,7 @@ struct Filing: Sendable {
             let copy = try await session.copyInSent(messageID, plan.copyHeaders, isFirst: isFirst, message)
             if let original = plan.original { try await session.mark(original) }
             if let draft = plan.draftUID {
-                try await session.expunge(draft, in: try await session.folder(of: .drafts), uidValidity: nil)
+                try await session.removeDraft(draft, uidValidity: plan.draftUIDValidity)
             }
             return copy
         }
@@ -103,6 +103,20 @@ extension MailSession {
         } catch IMAPError.no {
             // A folder that may be read only.
         }
+    }
+
+    /// Removes the draft that was sent; what its uid names by now stays when it is none.
+    fileprivate func removeDraft(_ uid: UInt32, uidValidity: UInt32?) async throws {
+        let drafts = try await folder(of: .drafts)
+        do { _ = try await select(drafts, uidValidity: uidValidity) } catch let failure as Failure
+            where failure.kind == .notFound || failure.kind == .conflict
+        { return }
+        let flags = try await found {
+            let (_, fetched) = try await connection.pipeline(.noop, .uidFetch(SequenceSet(uid), [.uid, .flags]))
+            return fetched.messages.last { $0.uid == uid && $0.flags != nil }?.flags
+        }
+        guard flags?.contains(.draft) == true else { return }
+        try await expunge(uid, in: drafts, uidValidity: uidValidity)
     }
 
     /// Removes a message for good; one that has gone already is no error.

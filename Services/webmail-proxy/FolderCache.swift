@@ -4,7 +4,8 @@ import NIOConcurrencyHelpers
 /// What of folders was shown lately, so that showing it again costs the mail server next to nothing.
 ///
 /// Nothing is answered from here alone: whoever finds a page asks the server in the same round trip what has changed in
-/// the folder since (RFC 7162 §3.1.4.1), so other clients, other replicas and the caller's own writes are never missed.
+/// the folder since (RFC 7162 §3.1.4.1), or, on a session that has done nothing else since it showed the folder, lets it
+/// tell behind a NOOP (RFC 9051 §7). So other clients, other replicas and the caller's own writes are never missed.
 /// What is kept with a message by its uid (its parts, its text) never changes (RFC 9051 §2.3.1.1), nor does the size of a
 /// folder that holds the same messages.
 ///
@@ -72,10 +73,12 @@ final class FolderCache: Sendable {
         return page
     }
 
-    /// Keeps a page, and the parts of its messages for when one is opened.
+    /// Keeps a page, and the parts of its messages, by themselves, for when one is opened.
     func keep(_ page: MessagePage, as key: PageKey, of folder: Folder) {
-        generations.withLockedValue { generations in
-            generations.insert(.page(page), page.footprint, for: .page(folder, key), limit: limit)
+        var kept = page
+        kept.items = page.items.map(\.withoutStructure)
+        generations.withLockedValue { [kept] generations in
+            generations.insert(.page(kept), kept.footprint, for: .page(folder, key), limit: limit)
             for item in page.items {
                 guard let structure = item.structure else { continue }
                 generations.insert(
@@ -142,7 +145,7 @@ extension MessagePage {
 }
 
 extension BodyStructure {
-    /// What it takes in memory, about: bytes. Beside a page it is shared with it.
+    /// What it takes in memory, about: bytes.
     fileprivate var footprint: Int { children.reduce(256) { $0 + $1.footprint } }
 }
 

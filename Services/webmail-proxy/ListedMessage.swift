@@ -5,8 +5,8 @@ import MailModel
 struct ListedMessage: Sendable {
     let uid: UInt32
     var flags: [MessageFlag]
-    /// For when the message is opened; nil where the server does not tell.
-    let structure: BodyStructure?
+    /// For when the message is opened; nil where the server does not tell, and in a page that is kept.
+    private(set) var structure: BodyStructure?
     /// The object's members before the flags, and after them from `tail` on.
     let json: [UInt8]
     private let tail: Int
@@ -29,6 +29,13 @@ struct ListedMessage: Sendable {
         tail = json.bytes.count
         json.members { item.writeTail(to: &$0) }
         self.json = json.bytes
+    }
+
+    /// Without what only opening it needs.
+    var withoutStructure: Self {
+        var copy = self
+        copy.structure = nil
+        return copy
     }
 
     func write(to json: inout JSONWriter) {

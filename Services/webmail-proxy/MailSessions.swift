@@ -124,7 +124,7 @@ final class MailSessions: Sendable, Service {
             evicted?.connection.close()
             return try await open(mailbox)
         case .wait:
-            guard let session = try await wait(mailbox) else { return try await open(mailbox) }
+            guard let session = try await wait(mailbox, folder: folder) else { return try await open(mailbox) }
             return session
         case .full: throw SessionPool.busy
         }
@@ -145,14 +145,23 @@ final class MailSessions: Sendable, Service {
     }
 
     /// - Returns: nil when a place became free and a session has to be opened.
-    private func wait(_ mailbox: Mailbox) async throws -> MailSession? {
+    private func wait(_ mailbox: Mailbox, folder: MailboxName?) async throws -> MailSession? {
         let ticket = pool.withLockedValue { $0.nextTicket() }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let isQueued = pool.withLockedValue { $0.enqueue(continuation, ticket, of: mailbox.address) }
-                if !isQueued { continuation.resume(throwing: SessionPool.busy) }
-                // A cancellation before this found nobody in the queue.
-                if isQueued, Task.isCancelled { giveUp(ticket, of: mailbox.address) }
+                let lease = pool.withLockedValue {
+                    $0.enqueue(continuation, ticket, of: mailbox.address, folder: folder)
+                }
+                switch lease {
+                case .session(let session): continuation.resume(returning: session)
+                case .open(let evicted):
+                    evicted?.connection.close()
+                    continuation.resume(returning: nil)
+                case .wait:
+                    // A cancellation before this found nobody in the queue.
+                    if Task.isCancelled { giveUp(ticket, of: mailbox.address) }
+                case .full: continuation.resume(throwing: SessionPool.busy)
+                }
             }
         } onCancel: {
             giveUp(ticket, of: mailbox.address)

@@ -207,7 +207,8 @@ final class Outbox: Sendable, Service {
         while !Task.isCancelled {
             if let (count, oldest) = try? await store.waiting() {
                 messages.record(count)
-                oldestAge.record(oldest.map { max(0, Timestamp.now() - $0) / 1000 } ?? 0)
+                let age = oldest.map { max(0, Timestamp.now() - $0) / 1000 }
+                oldestAge.record(age ?? 0)
             }
             try? await Task.sleep(for: .seconds(10))
         }
@@ -257,7 +258,9 @@ final class Outbox: Sendable, Service {
             return await file(job, message)
         }
         if message.isFilingDue {
-            let copy = await keeping(job.lease, isVital: false) { [message] in await self.copy(message) }
+            let copy: Filing.Copy? = await keeping(job.lease, isVital: false) { [message] in
+                await self.copy(message)
+            }
             // A mailbox that cannot be written to keeps nobody else's mail back.
             guard copy == nil, message.needsSubmission, message.hasPending else {
                 return await settle(job, message, copy)
@@ -312,19 +315,25 @@ final class Outbox: Sendable, Service {
         await settle(job, message, copy)
     }
 
+    private static let maximumTries = 240
+
     private func mark(
         _ lease: OutboxStore.Lease, _ recipients: [OutboxMessage.Recipient], patiently: Bool
     ) async -> Bool {
-        for _ in 0..<(patiently ? 240 : 1) {
+        var tries = 0
+        repeat {
             do {
                 // Without the lease: the row comes back to us, or somebody else has it.
                 guard try await store.accepted(lease, recipients: recipients) else { return false }
                 unmarked.withLockedValue { _ = $0.removeValue(forKey: lease.id) }
                 return true
             } catch {
-                if patiently { try? await Task.sleep(for: .milliseconds(250)) }
+                tries += 1
+                guard patiently, error is Failure || tries < Self.maximumTries else { return false }
+                try? await Task.sleep(for: .milliseconds(250))
             }
-        }
+            // An outage is waited out; only a shutdown is held up no longer than a minute.
+        } while !Task.isCancelled && (tries < Self.maximumTries || !Task.isShuttingDownGracefully)
         return false
     }
 
@@ -457,12 +466,12 @@ final class Outbox: Sendable, Service {
 }
 
 extension Outbox.Message {
-    fileprivate var hasPending: Bool { recipients.contains { $0.state == .pending } }
+    var hasPending: Bool { recipients.contains { $0.state == .pending } }
 
     /// Takes over what is known of recipients that the row calls pending.
     ///
     /// - Returns: Whether anybody was accepted of whom the row does not know.
-    fileprivate mutating func take(_ known: [OutboxMessage.Recipient]) -> Bool {
+    mutating func take(_ known: [OutboxMessage.Recipient]) -> Bool {
         let known = Dictionary(known.map { ($0.address, $0) }) { first, _ in first }
         var isNews = false
         for index in recipients.indices where recipients[index].state == .pending {

@@ -4,6 +4,9 @@ import MailModel
 /// A person a message goes to: `"a@example.com"`, `"Name <a@example.com>"`, or as lists of messages show one,
 /// `{"addr": "a@example.com", "name": "Name"}`.
 struct Recipient: Decodable, Sendable, Equatable {
+    /// Bytes.
+    private static let maximumName = 500
+
     private let name: String
     private let text: String
 
@@ -25,6 +28,9 @@ struct Recipient: Decodable, Sendable, Equatable {
 
     /// The address checked: the local part as it was written, for it may matter to its server, the domain as A-labels.
     func address(field: String) throws(Failure) -> MIMEAddress {
+        guard name.utf8.count <= Self.maximumName else {
+            throw .invalid(field, code: "too_long", "must have a name of at most \(Self.maximumName) bytes")
+        }
         let checked = try EmailAddress(text, field: field)
         let local = text.lastIndex(of: "@").map { String(text[..<$0]) } ?? checked.localPart
         return MIMEAddress(name: name, address: "\(local)@\(checked.domain)")

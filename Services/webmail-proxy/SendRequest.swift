@@ -41,6 +41,11 @@ struct SendRequest: Decodable, Sendable {
     let undoSeconds: Int?
 
     private static let maximumRecipients = 500
+    /// Bytes.
+    private static let maximumSubject = 2000
+    private static let maximumHeaders = 100
+    /// Of one header: bytes.
+    private static let maximumHeader = 8192
     private static let maximumUndo = 120
     private static let maximumDelay: Int64 = 366 * 86_400_000
 
@@ -89,15 +94,24 @@ struct SendRequest: Decodable, Sendable {
         message.cc = try Self.addresses(cc, field: "cc")
         message.bcc = try Self.addresses(bcc, field: "bcc")
         if let replyTo { message.replyTo = [try replyTo.address(field: "reply_to")] }
+        guard subject.utf8.count <= Self.maximumSubject else {
+            throw .invalid("subject", code: "too_long", "must be at most \(Self.maximumSubject) bytes")
+        }
         message.subject = subject
         message.plain = plain
         message.html = html
         message.inReplyTo = try inReplyTo.map { id throws(Failure) in try Self.messageID(id, field: "in_reply_to") }
         message.references = try Self.references(references, after: message.inReplyTo)
+        guard headers.count <= Self.maximumHeaders else {
+            throw .invalid("headers", code: "too_many", "at most \(Self.maximumHeaders)")
+        }
         for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
             // Those have a meaning to our own servers.
             guard !name.lowercased().hasPrefix("x-xynap-") else {
                 throw .invalid("headers.\(name)", code: "invalid_header", "cannot be set")
+            }
+            guard name.utf8.count + value.utf8.count <= Self.maximumHeader else {
+                throw .invalid("headers", code: "too_long", "each must be at most \(Self.maximumHeader) bytes")
             }
             message.headers.append(MIMEHeader(name: name, value: value))
         }

@@ -31,11 +31,18 @@ struct SendRoutes: Sendable {
         let recipients = try SendRequest.recipients(of: message)
         let time = try draft.time(now: now)
         var plan = try draft.plan(for: message)
+        if plan.draftUID != nil {
+            plan.draftUIDValidity = try request.uidValidity
+            // By the time it is sent, Drafts may be another folder of that name.
+            if plan.draftUIDValidity == nil, time != nil {
+                plan.draftUIDValidity = await uidValidityOfDrafts(mailbox)
+            }
+        }
         do { plan.copyHeaders = String(decoding: try message.bccHeader(), as: UTF8.self) } catch {
             throw Failure(error)
         }
         // Unlike a message id, which may be sent twice on purpose, it marks copies of one sending
-        // (deploy/dovecot/sieve/before.sieve).
+        // (deploy/sieve/outbox.sieve).
         message.headers.append(MIMEHeader(name: "X-Xynap-Outbox-ID", value: OutgoingMessage.makeOutboxID()))
         let found = try await attachments.resolve(draft.attachments, of: mailbox)
         let composed = try await ComposedMessage(message, found) { try await attachments.all(of: $0, mailbox) }
@@ -55,6 +62,13 @@ struct SendRoutes: Sendable {
         let result = await outbox.submit(job, lease, waitingFor: patience) ?? .queued([])
         if case .failed(let failure) = result { throw failure }
         return SendAnswer(lease.id, entry, result).response
+    }
+
+    /// - Returns: nil when the mail server does not tell in time: the message is sent all the same.
+    private func uidValidityOfDrafts(_ mailbox: Mailbox) async -> UInt32? {
+        try? await attachments.sessions.withSession(of: mailbox) { session in
+            try await session.select(try await session.folder(of: .drafts)).uidValidity
+        }
     }
 
     /// To a call that is made again with its `Idempotency-Key`: how far its message has come.

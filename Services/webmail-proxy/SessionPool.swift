@@ -127,13 +127,17 @@ struct SessionPool {
         return tickets
     }
 
-    /// - Returns: false when the queue is full.
-    mutating func enqueue(_ waiter: Waiter, _ ticket: UInt64, of account: String) -> Bool {
+    /// Puts a call in line, unless something can be done for it by now: who came back before it stood there woke nobody.
+    ///
+    /// - Returns: `wait` when it stands in line; only then is `waiter` kept. `full` also when the line is.
+    mutating func enqueue(_ waiter: Waiter, _ ticket: UInt64, of account: String, folder: MailboxName?) -> Lease {
+        let lease = lease(account, folder: folder)
+        guard case .wait = lease else { return lease }
         var entry = entries[account, default: Entry()]
         defer { store(entry, account) }
-        guard entry.waiting.count < limits.waiting else { return false }
+        guard entry.waiting.count < limits.waiting else { return .full }
         entry.waiting.append(Waiting(ticket: ticket, deadline: .now + limits.wait, continuation: waiter))
-        return true
+        return .wait
     }
 
     mutating func dequeue(_ ticket: UInt64, of account: String) -> Waiter? {

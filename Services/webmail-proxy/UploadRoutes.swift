@@ -36,7 +36,8 @@ struct UploadRoutes: Sendable {
     func read(_ request: Request, _ context: CallerContext) async throws -> Response {
         let id = try context.idParameter()
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
-        return .json(Self.json(try await store.find(id, mailbox: mailbox.address)))
+        let json = Self.json(try await store.find(id, mailbox: mailbox.address))
+        return .json({ json }, entityTag: EntityTag.of(json), for: request)
     }
 
     func delete(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -95,6 +96,8 @@ private struct IncomingFile {
     let maximumSize: Int
     /// Uploads that a mailbox may keep.
     private static let maximumKept = 200
+    /// Of all of them: bytes.
+    private static let maximumKeptBytes: Int64 = 500 << 20
     private var id: Int64?
     private var size = 0
     private var position = 0
@@ -117,7 +120,9 @@ private struct IncomingFile {
             (3...255).contains(contentType.utf8.count) && contentType.contains("/")
             && contentType.utf8.allSatisfy { (0x20...0x7e).contains($0) }
         let type = isType ? contentType : "application/octet-stream"
-        id = try await store.begin(mailbox: mailbox, filename: name, contentType: type, atMost: Self.maximumKept)
+        id = try await store.begin(
+            mailbox: mailbox, filename: name, contentType: type, atMost: Self.maximumKept,
+            bytes: Self.maximumKeptBytes)
     }
 
     mutating func write(_ bytes: [UInt8], chunkSize: Int) async throws {
@@ -137,7 +142,7 @@ private struct IncomingFile {
     mutating func finish() async throws -> UploadStore.Upload {
         guard let id else { throw Failure.invalid("body", code: "required", "the form must hold a file") }
         if !chunk.isEmpty { try await flush() }
-        return try await store.finish(id, size: Int64(size), mailbox: mailbox)
+        return try await store.finish(id, size: Int64(size), mailbox: mailbox, atMost: Self.maximumKeptBytes)
     }
 
     /// Should this fail too, it expires.

@@ -14,7 +14,9 @@ public import Storage
 ///
 /// Routes opt in where they are listed: `routes.once(platform.idempotency).post(…)`. The answer is kept sealed under
 /// the key, which the database does not know, so that what is shown once (a token) is shown again to nobody but the
-/// caller. Only answers that tell of success are kept: any other call changed nothing, and may be made again.
+/// caller. Only answers that tell of success are kept: any other call may be made again. A call of ours that is refused
+/// has changed nothing; one that another server did not answer in time (503, 504) may have, in a mailbox: a draft may then
+/// be there twice, a message moved already.
 ///
 /// A route that must not even do twice what a crash left unanswered notes what it makes in the transaction that makes
 /// it (`CallerContext.idempotency`), and answers from that when it is called again.

@@ -60,11 +60,17 @@ public struct OutboxMessage: Sendable, Equatable {
         public var original: Original?
         /// The draft that was sent.
         public var draftUID: UInt32?
+        /// Of the folder of the draft; nil: not known.
+        public var draftUIDValidity: UInt32?
 
-        public init(copyHeaders: String = "", original: Original? = nil, draftUID: UInt32? = nil) {
+        public init(
+            copyHeaders: String = "", original: Original? = nil, draftUID: UInt32? = nil,
+            draftUIDValidity: UInt32? = nil
+        ) {
             self.copyHeaders = copyHeaders
             self.original = original
             self.draftUID = draftUID
+            self.draftUIDValidity = draftUIDValidity
         }
     }
 

@@ -24,17 +24,21 @@ public struct UploadStore: Sendable {
 
     /// Begins a file, which nobody sees until it is whole.
     ///
+    /// - Parameters:
+    ///   - limit: As many as the mailbox may keep.
+    ///   - bytes: As much as they may come to.
     /// - Returns: Its id.
-    /// - Throws: `Failure` `too_many_uploads` when the mailbox keeps as many as it may.
-    public func begin(mailbox: String, filename: String, contentType: String, atMost limit: Int) async throws -> Int64 {
+    /// - Throws: `Failure` `too_many_uploads` when the mailbox keeps as many as it may, or as much.
+    public func begin(
+        mailbox: String, filename: String, contentType: String, atMost limit: Int, bytes: Int64
+    ) async throws -> Int64 {
         let now = Timestamp.now()
-        let kept = try await database.query(
-            "SELECT COUNT(*) AS n FROM uploads WHERE mailbox = \(mailbox) AND expires_at > \(now)"
-        ).first?.int("n")
-        guard kept ?? 0 < limit else {
+        let kept = try await kept(by: mailbox)
+        guard kept.count < limit else {
             throw Failure.conflict(
                 "too_many_uploads", "The mailbox keeps \(limit) uploads already; send or delete some.")
         }
+        guard kept.bytes < bytes else { throw Self.full(bytes) }
         return try await database.execute(
             """
             INSERT INTO uploads (mailbox, filename, content_type, created_at, expires_at)
@@ -50,10 +54,28 @@ public struct UploadStore: Sendable {
     }
 
     /// The file is whole now.
-    public func finish(_ id: Int64, size: Int64, mailbox: String) async throws -> Upload {
+    ///
+    /// - Parameter bytes: As much as the mailbox may keep.
+    /// - Throws: `Failure` `too_many_uploads` when with this file it would be more.
+    public func finish(_ id: Int64, size: Int64, mailbox: String, atMost bytes: Int64) async throws -> Upload {
+        guard try await kept(by: mailbox).bytes + size <= bytes else { throw Self.full(bytes) }
         try await database.execute(
             "UPDATE uploads SET size = \(size) WHERE id = \(id) AND mailbox = \(mailbox) AND size IS NULL")
         return try await find(id, mailbox: mailbox)
+    }
+
+    private func kept(by mailbox: String) async throws -> (count: Int, bytes: Int64) {
+        let row = try await database.query(
+            """
+            SELECT COUNT(*) AS n, CAST(COALESCE(SUM(size), 0) AS SIGNED) AS bytes FROM uploads
+            WHERE mailbox = \(mailbox) AND expires_at > \(Timestamp.now())
+            """
+        ).first
+        return (try row?.int("n") ?? 0, try row?.int64("bytes") ?? 0)
+    }
+
+    private static func full(_ bytes: Int64) -> Failure {
+        .conflict("too_many_uploads", "The mailbox may keep \(bytes) bytes of uploads; send or delete some.")
     }
 
     /// - Throws: `Failure.notFound` also for another mailbox's, and for one that has expired.

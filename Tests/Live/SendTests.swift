@@ -83,6 +83,25 @@ import Testing
                 == "sent")
     }
 
+    /// The copy in Sent cannot be kept; who has not got the mail yet gets it all the same.
+    @Test func aFullMailboxKeepsNobodyWaiting() async throws {
+        let full = try await tenant.newMailbox("full"), carol = try await tenant.newMailbox("carol")
+        _ = try await platform.hoster.patch(full.accountRoute(), ["quota_mb": 1]).json(200)
+        _ = try await platform.hoster.post(carol.accountRoute("/suspend")).json(200)
+        let answer = try await full.send([
+            "to": [.string(bob.email), .string(carol.email)], "subject": "Large", "plain": "x",
+            "attachments": [["filename": "a", "content": .string(String(repeating: "AAAA", count: 1 << 20))]],
+        ]).json(202)
+        #expect(answer["state"] == "queued" && answer["accepted"].strings == [bob.email], "\(answer)")
+        _ = try await bob.arrival(of: "Large")
+        _ = try await platform.hoster.post(carol.accountRoute("/unsuspend")).json(200)
+        try await eventually(within: .seconds(40), "the other gets it when it can") {
+            let results = try await carol.imap(.password(carol.password), ["subjects", "INBOX"])
+            return results.count > 1 && results[1].strings == ["Large"]
+        }
+        #expect(try await full.subjects("Sent") == [])
+    }
+
     @Test func anAliasSendsForItsMailboxAndNoOther() async throws {
         let sales = try await newAlias("sales", to: alice)
         let answer = try await alice.send([
@@ -114,6 +133,10 @@ import Testing
         #expect(try await bob.client.delete(path).status == 404)
         let listed = try await alice.client.get(Mailbox.outboxPath).json(200)
         #expect(listed["items"].items.map { $0["subject"] } == ["Undone"])
+        for read in [Mailbox.outboxPath, path] {
+            let tag = try #require(try await alice.client.get(read).headers["etag"])
+            #expect(try await alice.client.get(read, headers: [("If-None-Match", tag)]).status == 304)
+        }
         #expect(try await alice.client.delete(path).status == 204)
         #expect(try await alice.client.delete(path).status == 404)
         let soon = try await alice.send([

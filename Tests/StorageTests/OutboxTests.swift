@@ -190,15 +190,23 @@ import Testing
 
     @Test func uploadsBelongToTheirMailboxAndAreConsumed() async throws {
         let uploads = database.uploads
-        let id = try await uploads.begin(mailbox: mailbox, filename: "a", contentType: "text/plain", atMost: 2)
+        let id = try await uploads.begin(
+            mailbox: mailbox, filename: "a", contentType: "text/plain", atMost: 2, bytes: 9)
         try await uploads.append([1, 2], position: 0, to: id)
         await #expect(throws: Failure.self) { try await uploads.find(id, mailbox: mailbox) }
-        #expect(try await uploads.finish(id, size: 2, mailbox: mailbox).size == 2)
+        let large = await #expect(throws: Failure.self) {
+            try await uploads.finish(id, size: 10, mailbox: mailbox, atMost: 9)
+        }
+        #expect(large?.code == "too_many_uploads")
+        #expect(try await uploads.finish(id, size: 2, mailbox: mailbox, atMost: 9).size == 2)
+        await #expect(throws: Failure.self) {
+            try await uploads.begin(mailbox: mailbox, filename: "b", contentType: "text/plain", atMost: 2, bytes: 2)
+        }
         await #expect(throws: Failure.self) { try await uploads.find(id, mailbox: alias) }
         await #expect(throws: Failure.self) { try await uploads.delete(id, mailbox: alias) }
-        _ = try await uploads.begin(mailbox: mailbox, filename: "b", contentType: "text/plain", atMost: 2)
+        _ = try await uploads.begin(mailbox: mailbox, filename: "b", contentType: "text/plain", atMost: 2, bytes: 9)
         let full = await #expect(throws: Failure.self) {
-            try await uploads.begin(mailbox: mailbox, filename: "c", contentType: "text/plain", atMost: 2)
+            try await uploads.begin(mailbox: mailbox, filename: "c", contentType: "text/plain", atMost: 2, bytes: 9)
         }
         #expect(full?.code == "too_many_uploads")
         let lease = try await outbox.add(entry(sendAt: far, uploads: [id]), chunk: [1], claim: nil)

@@ -44,6 +44,19 @@ import Testing
         let pin = UIDValidityPin(nil)
         let page = try await session.page(of: .inbox, try ListRequest(URI("/").queryParameters), uidValidity: nil)
         let since = try #require(page.modSeq)
+        let again = try await inOneRoundTrip("page") {
+            try await session.page(of: .inbox, try ListRequest(URI("/").queryParameters), uidValidity: nil)
+        }
+        #expect(again.modSeq == page.modSeq && again.total == page.total)
+        // A page has shown it, so that its parts are known; then it is known itself.
+        let images = MessageImages(links: ImageLinks(secret: "secret", base: ""), showsRemote: false)
+        for what: Comment in ["open", "open again"] {
+            let opened = try await inOneRoundTrip(what) {
+                try await session.open(
+                    uids[0], in: .inbox, uidValidity: nil, markSeen: false, images: images)
+            }
+            #expect(opened.flags == [])
+        }
         _ = try await inOneRoundTrip("folders") { try await session.folders() }
 
         let flags = try await inOneRoundTrip("flags") {
