@@ -78,6 +78,25 @@ extension MailboxWatch {
         }
     }
 
+    /// What was told here alone will never be in the log: who heard it lists again.
+    func dropBacklog() {
+        guard let last = backlog.last else { return }
+        backlog = []
+        tools.announcer.deliverHere(MailEvent(account: account, at: last.at, kind: .resync))
+    }
+
+    /// After the lease was nobody's: goes on where the log is as it was left.
+    /// - Throws: `EventBus.LeaseLost` when another replica has announced since; then what it remembered counts.
+    func checkLease() async throws {
+        guard isLeaseNew else { return }
+        // While Redis is away nobody announces; it is asked again with the next news.
+        guard let latest = try? await tools.memory.latestEvent(of: account) else { return }
+        isLeaseNew = false
+        guard latest.isEmpty || latest == lastLogged || backlog.contains(where: { $0.id == latest }) else {
+            throw EventBus.LeaseLost()
+        }
+    }
+
     private func publishBacklog() async throws {
         if backlog.count > Self.backlogLimit, let last = backlog.last {
             // The log gets one word for all of it, under the last id told here.

@@ -68,6 +68,8 @@ actor MailboxWatch {
     var updates = FolderUpdates()
     var unsaved: [String: FolderState?] = [:]
     var savedAt = ContinuousClock.now
+    /// The lease was nobody's for a while: another replica may have announced since.
+    var isLeaseNew = false
 
     init(account: String, tools: WatchTools) {
         self.account = account
@@ -84,9 +86,11 @@ actor MailboxWatch {
             do { try await hearUntilLost() } catch {
                 // Another replica may have gone on from what was remembered; so does whoever has the lease next.
                 isWatchedElsewhere()
+                dropBacklog()
                 try? await Task.sleep(for: .seconds(1))
             }
         }
+        dropBacklog()
         disconnect()
         current.state = .stopped
     }
@@ -107,7 +111,16 @@ actor MailboxWatch {
         current.error = "watched_by_another_replica"
     }
 
+    /// The lease had ended, and is ours again.
+    func leaseWasTaken() {
+        isLeaseNew = true
+        hearing.remind()
+    }
+
     private func recall() async {
+        isLeaseNew = false
+        unsaved = [:]
+        updates = FolderUpdates()
         let memory = await tools.memory.recall(account)
         watch = memory.watch
         lastID = memory.lastEvent.flatMap { EventID($0) }
@@ -190,6 +203,7 @@ actor MailboxWatch {
     }
 
     private func process(_ news: Hearing.News) async throws {
+        try await checkLease()
         var acts: [Watch.Act] = []
         for push in news.pushes {
             for arrival in push.arrivals { unconfirmed[arrival.folder] = nil }

@@ -43,6 +43,13 @@ struct WatchMemory: Sendable {
         }
     }
 
+    /// The id of the newest event; empty when there is none.
+    /// - Throws: `Failure` while Redis is away.
+    func latestEvent(of account: String) async throws -> String {
+        let latest = try await bus.latestID(account: account)
+        return latest == Self.noEvent ? "" : latest
+    }
+
     /// What was announced just before its watch died is in the log, though it was not remembered.
     private func catchUp(_ watch: inout Watch, _ account: String, since: String) async {
         guard case .events(let events) = try? await bus.replay(account: account, since: since, limit: 2000) else {
