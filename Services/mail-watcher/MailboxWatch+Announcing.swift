@@ -36,7 +36,7 @@ extension MailboxWatch {
     /// Tells the counts that were held back and are due, and puts into the log what it lacks.
     func tellHeldBack() async throws {
         if !backlog.isEmpty {
-            do { try await publishBacklog() } catch is Failure {}
+            do { try await publishBacklog() } catch let lost as EventBus.LeaseLost { throw lost } catch {}
         }
         for kind in updates.due(.now) { try await announce(kind) }
     }

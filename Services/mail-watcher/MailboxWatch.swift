@@ -136,14 +136,15 @@ actor MailboxWatch {
             } catch {
                 if Task.isCancelled { return }
                 disconnect()
-                await noteFailure(error)
+                try await noteFailure(error)
                 continue
             }
             disconnect()
         }
     }
 
-    private func noteFailure(_ error: any Error) async {
+    /// - Throws: `EventBus.LeaseLost`.
+    private func noteFailure(_ error: any Error) async throws {
         watch.interrupted()
         let trouble = WatchTrouble(error)
         if trouble.isRefusal { await tools.tokens.invalidate(account) }
@@ -154,7 +155,26 @@ actor MailboxWatch {
         tools.metrics.reconnected()
         tools.logger.info(
             "Watching interrupted", metadata: ["account": "\(account)", "error": "\(trouble.code)"])
-        try? await Task.sleep(for: backoff.next(limit: trouble.retryLimit))
+        try await rest(until: .now + backoff.next(limit: trouble.retryLimit))
+    }
+
+    /// Before the next attempt. Mail whose summary is pushed meanwhile is announced without the server; all else waits for
+    /// the look.
+    private func rest(until end: ContinuousClock.Instant) async throws {
+        while end > .now {
+            hearing.wake(in: end - .now)
+            guard let news = await hearing.next() else { return }
+            try await checkLease()
+            let acts = pushed(news).filter { act in
+                switch act {
+                case .fetch, .changes, .look: false
+                case .announce, .remember: true
+                }
+            }
+            watch.interrupted()
+            try await perform(acts, heardAt: news.since)
+            try await tellHeldBack()
+        }
     }
 
     // MARK: Listening
@@ -204,14 +224,12 @@ actor MailboxWatch {
 
     private func process(_ news: Hearing.News) async throws {
         try await checkLease()
-        var acts: [Watch.Act] = []
-        for push in news.pushes {
-            for arrival in push.arrivals { unconfirmed[arrival.folder] = nil }
-            acts += watch.pushed(push)
-        }
+        var acts = pushed(news)
         acts += watch.vanished(Folders.inbox, news.vanished) + watch.flagged(Folders.inbox, news.flags)
         try await perform(acts, heardAt: news.since)
         try await tellHeldBack()
+        // Asked again on a new connection: who overflows again and again is then polled for a while.
+        if news.notifyEnded { throw IMAPError.closed }
         if news.look {
             scheduleLook()
             guard steadiness.allows(tools.choice.current).method == current.method else { throw MethodChanged() }
@@ -220,6 +238,13 @@ actor MailboxWatch {
             connectionExpires = .now + (news.pushes.isEmpty ? .zero : .seconds(5))
         }
         attendToTime(.now)
+    }
+
+    private func pushed(_ news: Hearing.News) -> [Watch.Act] {
+        news.pushes.flatMap { push in
+            for arrival in push.arrivals { unconfirmed[arrival.folder] = nil }
+            return watch.pushed(push)
+        }
     }
 
     /// What is due by time alone; then sets the next alarm.
