@@ -19,9 +19,7 @@ extension MailboxWatch {
             case .announce(.folderUpdate(let folder, let unseen, let exists)):
                 let kind = MailEvent.Kind.folderUpdate(folder: folder, unseen: unseen, exists: exists)
                 if updates.offer(kind, of: folder, now: .now) { try await announce(kind) }
-            case .announce(let kind):
-                try await announce(kind)
-                if let heardAt { tools.metrics.announced(kind, after: heardAt.duration(to: .now), by: current.method) }
+            case .announce(let kind): try await announce(kind, heardAt: heardAt)
             case .remember(let folder, let state): unsaved.updateValue(state, forKey: folder)
             case .look: hearing.remind(in: .milliseconds(50))
             case .fetch, .changes:
@@ -62,7 +60,7 @@ extension MailboxWatch {
 
     /// Gives the event its id and sends it on its way: through Redis to every replica, or, while Redis is away, to this
     /// replica's listeners, and into the log later, with the same id. So nobody hears it twice or misses it.
-    private func announce(_ kind: MailEvent.Kind) async throws {
+    private func announce(_ kind: MailEvent.Kind, heardAt: ContinuousClock.Instant? = nil) async throws {
         let now = Timestamp.now()
         var event = MailEvent(account: account, at: now, kind: kind)
         let id = (lastID ?? EventID(milliseconds: 0)).next(at: UInt64(clamping: now))
@@ -76,6 +74,7 @@ extension MailboxWatch {
             tools.announcer.deliverHere(event)
             backlog.append(event)
         }
+        tools.metrics.announced(kind, after: heardAt?.duration(to: .now), by: current.method)
     }
 
     /// What was told here alone will never be in the log: who heard it lists again.
