@@ -153,6 +153,15 @@ import Testing
         }
     }
 
+    @Test func whatIsNoHandshakeIsTold() async throws {
+        let reply = try await bob.client.get("/api/v1/mail/events")
+        #expect(reply.status == 426 && reply.json["code"] == "upgrade_required")
+        let wrong = await #expect(throws: EventStream.Refused.self) {
+            try await EventStream(bob.client, query: "?since=yesterday")
+        }
+        #expect(wrong?.status == 422)
+    }
+
     @Test func theStatusShowsACallerItsOwn() async throws {
         let stream = try await EventStream(bob.client)
         try await platform.isWatching(bob)

@@ -117,6 +117,21 @@ struct ListenerTests {
         #expect(subscribers.count == Subscribers.personLimit + 1)
     }
 
+    @Test("a token whose time is over ends its stream")
+    func expired() async throws {
+        let subscribers = Subscribers(capacity: 1)
+        let token = AccessToken.access(
+            issuer: "https://mail.example.com", subject: "user:1", jti: "1", issuedAt: 0, family: "f",
+            email: "a@example.com", customerID: 1, role: "member", accounts: ["a@example.com"])
+        let listener = Listener(Subscriber(identity: .person(token), accounts: ["a@example.com"]), capacity: 3)
+        try subscribers.add(listener)
+        let running = Task { try await subscribers.run() }
+        try await listener.forEach { item in #expect(item == .end(.expired)) }
+        running.cancel()
+        try await running.value
+        #expect(listener.hasEnded)
+    }
+
     @Test("revocations end a person's stream, and take mailboxes from a service token's")
     func revocations() throws {
         let subscribers = Subscribers(capacity: 10)
