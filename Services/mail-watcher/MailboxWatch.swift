@@ -114,7 +114,7 @@ actor MailboxWatch {
     /// The lease had ended, and is ours again.
     func leaseWasTaken() {
         isLeaseNew = true
-        hearing.remind()
+        hearing.wake(in: .milliseconds(1))
     }
 
     private func recall() async {
@@ -165,14 +165,14 @@ actor MailboxWatch {
             hearing.wake(in: end - .now)
             guard let news = await hearing.next() else { return }
             try await checkLease()
-            let acts = pushed(news).filter { act in
+            let told = acts(on: news).filter { act in
                 switch act {
                 case .fetch, .changes, .look: false
                 case .announce, .remember: true
                 }
             }
             watch.interrupted()
-            try await perform(acts, heardAt: news.since)
+            try await perform(told, heardAt: news.since)
             try await tellHeldBack()
         }
     }
@@ -224,9 +224,7 @@ actor MailboxWatch {
 
     private func process(_ news: Hearing.News) async throws {
         try await checkLease()
-        var acts = pushed(news)
-        acts += watch.vanished(Folders.inbox, news.vanished) + watch.flagged(Folders.inbox, news.flags)
-        try await perform(acts, heardAt: news.since)
+        try await perform(acts(on: news), heardAt: news.since)
         try await tellHeldBack()
         // Asked again on a new connection: who overflows again and again is then polled for a while.
         if news.notifyEnded { throw IMAPError.closed }
@@ -240,11 +238,13 @@ actor MailboxWatch {
         attendToTime(.now)
     }
 
-    private func pushed(_ news: Hearing.News) -> [Watch.Act] {
-        news.pushes.flatMap { push in
+    private func acts(on news: Hearing.News) -> [Watch.Act] {
+        var acts: [Watch.Act] = []
+        for push in news.pushes {
             for arrival in push.arrivals { unconfirmed[arrival.folder] = nil }
-            return watch.pushed(push)
+            acts += watch.pushed(push)
         }
+        return acts + watch.vanished(Folders.inbox, news.vanished) + watch.flagged(Folders.inbox, news.flags)
     }
 
     /// What is due by time alone; then sets the next alarm.
