@@ -33,9 +33,10 @@ struct WatchMemory: Sendable {
                     states[folder] = state
                 }
             }
-            let latest = try await bus.latestID(account: account)
-            var watch = Watch(states: states, hasGap: states.isEmpty && latest != Self.noEvent)
+            var watch = Watch(states: states)
             if let lastEvent { await catchUp(&watch, account, since: lastEvent) }
+            let latest = try await bus.latestID(account: account)
+            if states.isEmpty, latest != Self.noEvent { watch = Watch(hasGap: true) }
             return (watch, latest)
         } catch {
             logger.notice("Watch begun without memory", metadata: ["account": "\(account)", "error": "\(error)"])
