@@ -64,7 +64,8 @@ struct WatcherScaleRows {
         let before = try product.residentMemory(of: "mail-watcher")
         let crowd = Crowd(port: product.watcherPort, serviceToken: product.serviceToken)
         try crowd.open(sockets) { "/api/v1/mail/events?account=\(emails[$0 % emails.count])" }
-        for _ in 0..<3 {
+        // As above: what the handshakes needed is given back within ten seconds.
+        for _ in 0..<12 {
             sleep(1)
             try crowd.answerPings()
         }

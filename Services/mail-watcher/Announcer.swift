@@ -14,7 +14,8 @@ struct Announcer: Sendable {
     /// - Returns: The event's id in the log.
     /// - Throws: `EventBus.LeaseLost`; `Failure` while Redis is away.
     func publish(_ event: MailEvent) async throws -> String {
-        let id = try await bus.publish(event, by: .init(lease: Leases.name(event.account), holder: holder)).id
+        let publisher = EventBus.Publisher(lease: Leases.name(event.account), holder: holder, ttl: Leases.life)
+        let id = try await bus.publish(event, by: publisher).id
         webhooks.note(event.account)
         return id
     }

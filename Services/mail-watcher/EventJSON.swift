@@ -17,9 +17,4 @@ enum EventJSON {
         buffer.writeString("\n\n")
         return buffer
     }
-
-    /// What is said last to a session that was revoked: one event, of its first account.
-    static func revoked(_ subscriber: Subscriber) -> MailEvent {
-        MailEvent(account: subscriber.accounts.first ?? "", at: Timestamp.now(), kind: .sessionRevoked)
-    }
 }

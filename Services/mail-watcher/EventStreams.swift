@@ -1,6 +1,7 @@
 import Credentials
 import EventBus
 import MailModel
+import NIOCore
 import Platform
 import ServiceLifecycle
 
@@ -19,9 +20,11 @@ struct EventStreams: Sendable {
     /// Registers a listener, and waits until its mailboxes are watched: what comes from now on is heard.
     ///
     /// A mailbox that cannot be watched just now does not keep the stream from opening.
+    /// - Parameter channel: The client's connection.
     /// - Throws: `Failure` `tooManyRequests` when there are too many.
-    func open(_ subscriber: Subscriber) async throws -> OpenStream {
-        let stream = try OpenStream(Listener(subscriber, capacity: queue), in: subscribers, bus: platform.bus)
+    func open(_ subscriber: Subscriber, on channel: any Channel) async throws -> OpenStream {
+        let listener = Listener(subscriber, capacity: queue, channel: channel)
+        let stream = try OpenStream(listener, in: subscribers, bus: platform.bus)
         // Revoked between being checked and being added: nobody told the listener.
         if case .person(let token) = subscriber.identity, platform.revocations.isRevoked(token) {
             stream.listener.end(.revoked)
@@ -67,7 +70,7 @@ final class OpenStream: Sendable {
     /// events queue up meanwhile; those that are in the log too are then passed over.
     private func replay(_ since: Since, send: (Listener.Item) async throws -> Void) async throws {
         var missed: [(id: EventID, event: MailEvent)] = []
-        for account in listener.subscriber.accounts {
+        for account in listener.accounts {
             guard let events = await missedEvents(of: account, since), missed.count + events.count <= Self.totalLimit
             else {
                 try await send(.event(MailEvent(account: account, at: Timestamp.now(), kind: .resync)))

@@ -10,6 +10,8 @@ final class Hearing: Sendable {
         var flags: [Watch.FlagChange] = []
         var vanished: [UInt32] = []
         var pushes: [PushNote] = []
+        /// The server tells nothing more of other folders until it is asked anew (RFC 5465 §5.8).
+        var notifyEnded = false
         /// The whole mailbox is to be looked at.
         var look = false
         /// When the first of it was heard.
@@ -25,7 +27,8 @@ final class Hearing: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
         /// When the mailbox is looked at though nothing was heard.
         var lookDue: ContinuousClock.Instant?
-        var alarms: Set<Alarm> = []
+        /// When each kind rings next.
+        var alarms: [Alarm: ContinuousClock.Instant] = [:]
     }
 
     private let state = NIOLockedValueBox(State())
@@ -42,6 +45,7 @@ final class Hearing: Sendable {
                 state.news.vanished += uids.numbers(limit: Self.limit - state.news.vanished.count)
             // Neither says anything of mail: Dovecot's "Still here" would otherwise cost a look.
             case .status(let status) where status.code != .notificationOverflow: return false
+            case .status: state.news.notifyEnded = true
             case .flags: return false
             default: break
             }
@@ -135,13 +139,25 @@ final class Hearing: Sendable {
 
     private enum Alarm { case look, wake }
 
-    /// A timer of the event loop, not a task: it holds nothing but this, and nobody has to await it. One of a kind at a
-    /// time does for all.
+    /// A timer of the event loop, not a task: it holds nothing but this, and nobody has to await it. The earliest of a kind
+    /// does for all.
     private func alarm(_ alarm: Alarm, in delay: Duration) {
-        guard state.withLockedValue({ $0.alarms.insert(alarm).inserted }) else { return }
+        let due = ContinuousClock.now + delay
+        let isEarliest = state.withLockedValue { state in
+            if let pending = state.alarms[alarm], pending <= due { return false }
+            state.alarms[alarm] = due
+            return true
+        }
+        guard isEarliest else { return }
         MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: TimeAmount(delay)) { [weak self] in
             guard let self else { return }
-            state.withLockedValue { _ = $0.alarms.remove(alarm) }
+            // One that an earlier has overtaken does not ring.
+            let rings = state.withLockedValue { state in
+                guard state.alarms[alarm] == due else { return false }
+                state.alarms[alarm] = nil
+                return true
+            }
+            guard rings else { return }
             switch alarm {
             case .look: remind()
             case .wake: wake { _ in true }

@@ -1,5 +1,6 @@
 import MailModel
 import NIOConcurrencyHelpers
+import NIOCore
 
 /// One client that hears events: a WebSocket or an event stream.
 ///
@@ -26,7 +27,8 @@ final class Listener: Sendable {
     }
 
     private struct State {
-        var accounts: Set<String>
+        /// Accounts that were taken away.
+        var revoked: Set<String> = []
         var queue: [MailEvent] = []
         /// Accounts whose queued events were dropped.
         var behind: Set<String> = []
@@ -36,33 +38,48 @@ final class Listener: Sendable {
         var last: [String: EventID] = [:]
     }
 
-    let subscriber: Subscriber
+    /// By address, in lower case.
+    let accounts: [String]
+    let session: StreamSession
     /// Milliseconds since 1970.
     let opened = Timestamp.now()
     private let capacity: Int
-    private let state: NIOLockedValueBox<State>
+    /// nil where there is no connection.
+    private let channel: (any Channel)?
+    private let state = NIOLockedValueBox(State())
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
-    init(_ subscriber: Subscriber, capacity: Int) {
-        self.subscriber = subscriber
+    /// - Parameter channel: The client's connection.
+    init(_ subscriber: Subscriber, capacity: Int, channel: (any Channel)? = nil) {
+        accounts = subscriber.accounts
+        session = StreamSession(subscriber.identity)
         self.capacity = capacity
-        state = NIOLockedValueBox(State(accounts: Set(subscriber.accounts)))
+        self.channel = channel
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// The accounts it still hears; revocations take them away one by one from a service token.
-    var accounts: Set<String> { state.withLockedValue { $0.accounts } }
+    var hasEnded: Bool { state.withLockedValue { $0.end != nil } }
+
+    /// What is said last to a session that was revoked: one event, unless each of its accounts was told to be.
+    var farewell: MailEvent? {
+        let revoked = state.withLockedValue { $0.revoked }
+        return accounts.first { !revoked.contains($0) }.map(Self.revoked)
+    }
 
     /// Events that wait for the client.
     var queued: Int { state.withLockedValue { $0.queue.count } }
 
     func offer(_ event: MailEvent) {
         let accepted = state.withLockedValue { state -> Bool in
-            guard state.end == nil, state.accounts.contains(event.account) else { return false }
+            guard state.end == nil, accounts.contains(event.account), !state.revoked.contains(event.account) else {
+                return false
+            }
             if state.queue.count >= capacity {
+                let partings = state.queue.filter { $0.kind == .sessionRevoked }
                 state.behind.formUnion(state.queue.map(\.account))
-                state.queue.removeAll(keepingCapacity: false)
+                state.behind.subtract(partings.map(\.account))
+                state.queue = partings
             }
             if state.behind.contains(event.account) { return true }
             state.queue.append(event)
@@ -76,13 +93,13 @@ final class Listener: Sendable {
         wake.yield()
     }
 
-    /// Ends it; what is queued is dropped, since who is revoked hears nothing more.
+    /// Ends it; what is queued is dropped, since who is revoked hears nothing more, but which accounts were taken away.
     func end(_ reason: End) {
         state.withLockedValue { state in
             guard state.end == nil else { return }
             state.end = reason
             if reason != .shutdown {
-                state.queue = []
+                state.queue.removeAll { $0.kind != .sessionRevoked }
                 state.behind = []
             }
         }
@@ -92,14 +109,23 @@ final class Listener: Sendable {
     /// Takes one account away and tells so; without accounts it ends.
     func revoke(account: String) {
         let isEmpty = state.withLockedValue { state -> Bool in
-            guard state.accounts.remove(account) != nil else { return false }
+            guard state.end == nil, accounts.contains(account), state.revoked.insert(account).inserted else {
+                return false
+            }
             state.queue.removeAll { $0.account == account }
             state.behind.remove(account)
-            state.queue.append(MailEvent(account: account, at: Timestamp.now(), kind: .sessionRevoked))
-            return state.accounts.isEmpty
+            state.queue.append(Self.revoked(account))
+            return state.revoked.count == accounts.count
         }
         if isEmpty { end(.revoked) } else { wake.yield() }
     }
+
+    private static func revoked(_ account: String) -> MailEvent {
+        MailEvent(account: account, at: Timestamp.now(), kind: .sessionRevoked)
+    }
+
+    /// Cuts off a client that takes nothing, not even the end.
+    func cut() { channel?.close(promise: nil) }
 
     /// What was replayed counts as heard.
     func replayed(_ event: MailEvent) {
@@ -128,15 +154,18 @@ final class Listener: Sendable {
         state.withLockedValue { state in
             while !state.queue.isEmpty {
                 let event = state.queue.removeFirst()
-                guard let id = EventID(event.id) else { return .event(event) }
+                guard let id = EventID(event.id) else {
+                    // What was heard may have had ids of this replica's own, and what comes smaller ones.
+                    if event.kind == .resync { state.last[event.account] = nil }
+                    return .event(event)
+                }
                 if let last = state.last[event.account], id <= last { continue }
                 state.last[event.account] = id
                 return .event(event)
             }
             if let account = state.behind.popFirst() {
-                // With the last id heard, so that a client which reconnects instead gets the rest from the log.
-                let id = state.last[account].map(\.description) ?? ""
-                return .event(MailEvent(id: id, account: account, at: Timestamp.now(), kind: .resync))
+                // Without an id: with the last one heard it would be a repetition.
+                return .event(MailEvent(account: account, at: Timestamp.now(), kind: .resync))
             }
             if let end = state.end { return .end(end) }
             if state.beat {

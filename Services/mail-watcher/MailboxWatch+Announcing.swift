@@ -19,9 +19,7 @@ extension MailboxWatch {
             case .announce(.folderUpdate(let folder, let unseen, let exists)):
                 let kind = MailEvent.Kind.folderUpdate(folder: folder, unseen: unseen, exists: exists)
                 if updates.offer(kind, of: folder, now: .now) { try await announce(kind) }
-            case .announce(let kind):
-                try await announce(kind)
-                if let heardAt { tools.metrics.announced(kind, after: heardAt.duration(to: .now), by: current.method) }
+            case .announce(let kind): try await announce(kind, heardAt: heardAt)
             case .remember(let folder, let state): unsaved.updateValue(state, forKey: folder)
             case .look: hearing.remind(in: .milliseconds(50))
             case .fetch, .changes:
@@ -36,7 +34,7 @@ extension MailboxWatch {
     /// Tells the counts that were held back and are due, and puts into the log what it lacks.
     func tellHeldBack() async throws {
         if !backlog.isEmpty {
-            do { try await publishBacklog() } catch is Failure {}
+            do { try await publishBacklog() } catch let lost as EventBus.LeaseLost { throw lost } catch {}
         }
         for kind in updates.due(.now) { try await announce(kind) }
     }
@@ -62,7 +60,7 @@ extension MailboxWatch {
 
     /// Gives the event its id and sends it on its way: through Redis to every replica, or, while Redis is away, to this
     /// replica's listeners, and into the log later, with the same id. So nobody hears it twice or misses it.
-    private func announce(_ kind: MailEvent.Kind) async throws {
+    private func announce(_ kind: MailEvent.Kind, heardAt: ContinuousClock.Instant? = nil) async throws {
         let now = Timestamp.now()
         var event = MailEvent(account: account, at: now, kind: kind)
         let id = (lastID ?? EventID(milliseconds: 0)).next(at: UInt64(clamping: now))
@@ -75,6 +73,26 @@ extension MailboxWatch {
         } catch let lost as EventBus.LeaseLost { throw lost } catch {
             tools.announcer.deliverHere(event)
             backlog.append(event)
+        }
+        tools.metrics.announced(kind, after: heardAt?.duration(to: .now), by: current.method)
+    }
+
+    /// What was told here alone will never be in the log: who heard it lists again.
+    func dropBacklog() {
+        guard let last = backlog.last else { return }
+        backlog = []
+        tools.announcer.deliverHere(MailEvent(account: account, at: last.at, kind: .resync))
+    }
+
+    /// After the lease was nobody's: goes on where the log is as it was left.
+    /// - Throws: `EventBus.LeaseLost` when another replica has announced since; then what it remembered counts.
+    func checkLease() async throws {
+        guard isLeaseNew else { return }
+        // While Redis is away nobody announces; it is asked again with the next news.
+        guard let latest = try? await tools.memory.latestEvent(of: account) else { return }
+        isLeaseNew = false
+        guard latest.isEmpty || latest == lastLogged || backlog.contains(where: { $0.id == latest }) else {
+            throw EventBus.LeaseLost()
         }
     }
 

@@ -68,6 +68,8 @@ actor MailboxWatch {
     var updates = FolderUpdates()
     var unsaved: [String: FolderState?] = [:]
     var savedAt = ContinuousClock.now
+    /// The lease was nobody's for a while: another replica may have announced since.
+    var isLeaseNew = false
 
     init(account: String, tools: WatchTools) {
         self.account = account
@@ -84,9 +86,11 @@ actor MailboxWatch {
             do { try await hearUntilLost() } catch {
                 // Another replica may have gone on from what was remembered; so does whoever has the lease next.
                 isWatchedElsewhere()
+                dropBacklog()
                 try? await Task.sleep(for: .seconds(1))
             }
         }
+        dropBacklog()
         disconnect()
         current.state = .stopped
     }
@@ -107,7 +111,16 @@ actor MailboxWatch {
         current.error = "watched_by_another_replica"
     }
 
+    /// The lease had ended, and is ours again.
+    func leaseWasTaken() {
+        isLeaseNew = true
+        hearing.wake(in: .milliseconds(1))
+    }
+
     private func recall() async {
+        isLeaseNew = false
+        unsaved = [:]
+        updates = FolderUpdates()
         let memory = await tools.memory.recall(account)
         watch = memory.watch
         lastID = memory.lastEvent.flatMap { EventID($0) }
@@ -123,14 +136,15 @@ actor MailboxWatch {
             } catch {
                 if Task.isCancelled { return }
                 disconnect()
-                await noteFailure(error)
+                try await noteFailure(error)
                 continue
             }
             disconnect()
         }
     }
 
-    private func noteFailure(_ error: any Error) async {
+    /// - Throws: `EventBus.LeaseLost`.
+    private func noteFailure(_ error: any Error) async throws {
         watch.interrupted()
         let trouble = WatchTrouble(error)
         if trouble.isRefusal { await tools.tokens.invalidate(account) }
@@ -141,7 +155,26 @@ actor MailboxWatch {
         tools.metrics.reconnected()
         tools.logger.info(
             "Watching interrupted", metadata: ["account": "\(account)", "error": "\(trouble.code)"])
-        try? await Task.sleep(for: backoff.next(limit: trouble.retryLimit))
+        try await rest(until: .now + backoff.next(limit: trouble.retryLimit))
+    }
+
+    /// Before the next attempt. Mail whose summary is pushed meanwhile is announced without the server; all else waits for
+    /// the look.
+    private func rest(until end: ContinuousClock.Instant) async throws {
+        while end > .now {
+            hearing.wake(in: end - .now)
+            guard let news = await hearing.next() else { return }
+            try await checkLease()
+            let told = acts(on: news).filter { act in
+                switch act {
+                case .fetch, .changes, .look: false
+                case .announce, .remember: true
+                }
+            }
+            watch.interrupted()
+            try await perform(told, heardAt: news.since)
+            try await tellHeldBack()
+        }
     }
 
     // MARK: Listening
@@ -190,14 +223,11 @@ actor MailboxWatch {
     }
 
     private func process(_ news: Hearing.News) async throws {
-        var acts: [Watch.Act] = []
-        for push in news.pushes {
-            for arrival in push.arrivals { unconfirmed[arrival.folder] = nil }
-            acts += watch.pushed(push)
-        }
-        acts += watch.vanished(Folders.inbox, news.vanished) + watch.flagged(Folders.inbox, news.flags)
-        try await perform(acts, heardAt: news.since)
+        try await checkLease()
+        try await perform(acts(on: news), heardAt: news.since)
         try await tellHeldBack()
+        // Asked again on a new connection: who overflows again and again is then polled for a while.
+        if news.notifyEnded { throw IMAPError.closed }
         if news.look {
             scheduleLook()
             guard steadiness.allows(tools.choice.current).method == current.method else { throw MethodChanged() }
@@ -206,6 +236,15 @@ actor MailboxWatch {
             connectionExpires = .now + (news.pushes.isEmpty ? .zero : .seconds(5))
         }
         attendToTime(.now)
+    }
+
+    private func acts(on news: Hearing.News) -> [Watch.Act] {
+        var acts: [Watch.Act] = []
+        for push in news.pushes {
+            for arrival in push.arrivals { unconfirmed[arrival.folder] = nil }
+            acts += watch.pushed(push)
+        }
+        return acts + watch.vanished(Folders.inbox, news.vanished) + watch.flagged(Folders.inbox, news.flags)
     }
 
     /// What is due by time alone; then sets the next alarm.

@@ -66,8 +66,8 @@ struct PushNote: Sendable, Equatable {
     private static func summary(_ event: Content.Event, uid: UInt32) -> MessageSummary {
         let date = event.date.flatMap { $0 > 0 ? $0 * 1000 : nil } ?? Timestamp.now()
         return MessageSummary(
-            uid: uid, fromAddr: event.from_address ?? "", fromName: event.from_display_name ?? "",
-            subject: event.subject ?? "", date: Timestamp.rfc3339(milliseconds: date),
+            uid: uid, fromAddr: event.from_address ?? "", fromName: Summary.bounded(event.from_display_name ?? ""),
+            subject: Summary.bounded(event.subject ?? ""), date: Timestamp.rfc3339(milliseconds: date),
             preview: Summary.oneLine(event.snippet ?? ""),
             flags: ((event.flags ?? []) + (event.keywords ?? [])).filter { $0 != "\\Recent" })
     }

@@ -11,12 +11,4 @@ struct Subscriber: Sendable, Equatable {
     let identity: Identity
     /// By address, in lower case.
     let accounts: [String]
-
-    /// Milliseconds since 1970 at which the credentials end; nil when they do not.
-    var expires: Int64? {
-        switch identity {
-        case .person(let token): token.exp * 1000
-        case .platform(let platform): platform.expiresAt
-        }
-    }
 }

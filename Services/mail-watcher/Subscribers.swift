@@ -1,4 +1,3 @@
-import Credentials
 import MailModel
 import NIOConcurrencyHelpers
 import ServiceLifecycle
@@ -8,8 +7,15 @@ final class Subscribers: Sendable, Service {
     private struct State {
         var listeners: [ObjectIdentifier: Listener] = [:]
         var byAccount: [String: [ObjectIdentifier: Listener]] = [:]
+        /// How many each person has, by subject.
+        var byPerson: [String: Int] = [:]
         var isClosed = false
     }
+
+    /// Streams that one person may have open here.
+    static let personLimit = 100
+    /// Seconds after which a client that did not take the end is cut off.
+    private static let patience = 6
 
     private let capacity: Int
     private let beatEvery: Duration
@@ -33,7 +39,8 @@ final class Subscribers: Sendable, Service {
     /// The accounts with a listener.
     var accounts: [String] { state.withLockedValue { Array($0.byAccount.keys) } }
 
-    /// - Throws: `Failure` `tooManyRequests` when there are too many already, `unavailable` while stopping.
+    /// - Throws: `Failure` `tooManyRequests` when there are too many already, here or of this person, `unavailable` while
+    ///   stopping.
     func add(_ listener: Listener) throws {
         try state.withLockedValue { state in
             guard !state.isClosed else { throw Failure.unavailable("This replica") }
@@ -42,8 +49,16 @@ final class Subscribers: Sendable, Service {
                     .tooManyRequests, code: "too_many_streams", "Too many streams are open here; try again shortly.",
                     retryAfter: .seconds(5))
             }
+            if listener.session.isPerson {
+                guard state.byPerson[listener.session.subject, default: 0] < Self.personLimit else {
+                    throw Failure(
+                        .tooManyRequests, code: "too_many_streams",
+                        "This user has \(Self.personLimit) streams open; close some.", retryAfter: .seconds(5))
+                }
+                state.byPerson[listener.session.subject, default: 0] += 1
+            }
             state.listeners[ObjectIdentifier(listener)] = listener
-            for account in listener.subscriber.accounts {
+            for account in listener.accounts {
                 state.byAccount[account, default: [:]][ObjectIdentifier(listener)] = listener
             }
         }
@@ -51,8 +66,11 @@ final class Subscribers: Sendable, Service {
 
     func remove(_ listener: Listener) {
         state.withLockedValue { state in
-            state.listeners[ObjectIdentifier(listener)] = nil
-            for account in listener.subscriber.accounts {
+            guard state.listeners.removeValue(forKey: ObjectIdentifier(listener)) != nil else { return }
+            if let count = state.byPerson[listener.session.subject] {
+                state.byPerson[listener.session.subject] = count > 1 ? count - 1 : nil
+            }
+            for account in listener.accounts {
                 state.byAccount[account]?[ObjectIdentifier(listener)] = nil
                 if state.byAccount[account]?.isEmpty == true { state.byAccount[account] = nil }
             }
@@ -67,33 +85,33 @@ final class Subscribers: Sendable, Service {
     /// Ends what the revocations reach: a person's stream whose token is dead; of a service token, the account.
     func revoke(_ revocations: [Revocation]) {
         for listener in all {
-            switch listener.subscriber.identity {
-            case .person(let token):
-                if revocations.contains(where: { $0.reaches(token) }) { listener.end(.revoked) }
-            case .platform(let platform):
-                if revocations.contains(where: { $0.kind == .jti && $0.value == platform.subject }) {
-                    listener.end(.revoked)
-                }
-                // Revocations are told more than once: one from before the stream began is none of its own.
-                for revocation in revocations where revocation.kind == .account && revocation.at > listener.opened {
-                    listener.revoke(account: revocation.value.lowercased())
-                }
+            if revocations.contains(where: listener.session.isEnded) { listener.end(.revoked) }
+            guard !listener.session.isPerson else { continue }
+            // Revocations are told more than once: one from before the stream began is none of its own.
+            for revocation in revocations where revocation.kind == .account && revocation.at > listener.opened {
+                listener.revoke(account: revocation.value.lowercased())
             }
         }
     }
 
-    /// Beats and ends tokens whose time is over; at a graceful shutdown, ends all listeners.
+    /// Beats, ends tokens whose time is over, and cuts off who does not take the end; at a graceful shutdown, ends all
+    /// listeners.
     func run() async throws {
         var sinceBeat = Duration.zero
+        var stuck: [ObjectIdentifier: Int] = [:]
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let now = Timestamp.now()
             sinceBeat += .seconds(1)
             let beats = sinceBeat >= beatEvery
             if beats { sinceBeat = .zero }
             for listener in all {
-                if let expires = listener.subscriber.expires, expires <= now { listener.end(.expired) }
+                if let expires = listener.session.expires, expires <= now { listener.end(.expired) }
                 if beats { listener.beat() }
             }
+            let ended = all.filter(\.hasEnded)
+            stuck = Dictionary(
+                uniqueKeysWithValues: ended.map { (ObjectIdentifier($0), stuck[ObjectIdentifier($0), default: 0] + 1) })
+            for listener in ended where stuck[ObjectIdentifier(listener), default: 0] > Self.patience { listener.cut() }
             await Pause.until(.seconds(1))
         }
         let last = state.withLockedValue { state in
@@ -107,20 +125,5 @@ final class Subscribers: Sendable, Service {
 
     private func listeners(of account: String) -> [Listener] {
         state.withLockedValue { $0.byAccount[account].map { Array($0.values) } ?? [] }
-    }
-}
-
-extension Revocation {
-    /// Whether the token is dead by it.
-    func reaches(_ token: AccessToken) -> Bool {
-        switch kind {
-        case .jti: token.jti == value
-        case .family: token.sid == value
-        case .user: token.sub == value && token.issuedAt < notBefore
-        case .account:
-            token.issuedAt < notBefore
-                && (token.email.lowercased() == value.lowercased()
-                    || token.accounts?.contains { $0.lowercased() == value.lowercased() } ?? false)
-        }
     }
 }

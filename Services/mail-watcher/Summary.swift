@@ -7,6 +7,8 @@ enum Summary {
     /// How much of a message is fetched for its preview where the server has none of its own, in bytes.
     static let head = 16_384
     private static let previewLength = 200
+    /// As `deploy/dovecot/push.lua` has it, in code points.
+    private static let headerLength = 1000
 
     /// nil for a FETCH response without UID.
     static func of(_ message: FetchedMessage) -> MessageSummary? {
@@ -17,8 +19,8 @@ enum Summary {
         let arrived = (message.internalDate?.secondsSince1970).map { $0 * 1000 } ?? Timestamp.now()
         let date = envelope?.date.flatMap(MIMEHeader.date) ?? arrived
         return MessageSummary(
-            uid: uid, fromAddr: sender?.address ?? "", fromName: sender?.name.map(decoded) ?? "",
-            subject: envelope?.subject.map(decoded) ?? "", date: Timestamp.rfc3339(milliseconds: date),
+            uid: uid, fromAddr: sender?.address ?? "", fromName: bounded(sender?.name.map(decoded) ?? ""),
+            subject: bounded(envelope?.subject.map(decoded) ?? ""), date: Timestamp.rfc3339(milliseconds: date),
             preview: oneLine(message.preview ?? preview(message)), flags: MessageSummary.words(message.flags ?? []))
     }
 
@@ -27,6 +29,13 @@ enum Summary {
     private static func preview(_ message: FetchedMessage) -> String {
         guard let head = message.bytes(of: .message), let parsed = try? MIMEMessage.parse(head) else { return "" }
         return parsed.plain ?? ""
+    }
+
+    /// What a notification shows of a header, however long it is.
+    static func bounded(_ text: String) -> String {
+        // By code points: one character may be endless.
+        guard text.utf8.count > headerLength else { return text }
+        return String(String.UnicodeScalarView(text.unicodeScalars.prefix(headerLength)))
     }
 
     static func oneLine(_ text: String) -> String {

@@ -33,14 +33,22 @@ struct WatchMemory: Sendable {
                     states[folder] = state
                 }
             }
-            let latest = try await bus.latestID(account: account)
-            var watch = Watch(states: states, hasGap: states.isEmpty && latest != Self.noEvent)
+            var watch = Watch(states: states)
             if let lastEvent { await catchUp(&watch, account, since: lastEvent) }
+            let latest = try await bus.latestID(account: account)
+            if states.isEmpty, latest != Self.noEvent { watch = Watch(hasGap: true) }
             return (watch, latest)
         } catch {
             logger.notice("Watch begun without memory", metadata: ["account": "\(account)", "error": "\(error)"])
             return (Watch(hasGap: true), nil)
         }
+    }
+
+    /// The id of the newest event; empty when there is none.
+    /// - Throws: `Failure` while Redis is away.
+    func latestEvent(of account: String) async throws -> String {
+        let latest = try await bus.latestID(account: account)
+        return latest == Self.noEvent ? "" : latest
     }
 
     /// What was announced just before its watch died is in the log, though it was not remembered.

@@ -28,10 +28,11 @@ struct WatchMetrics: Sendable {
 
     func pushed(isGood: Bool) { (isGood ? pushes : refused).increment() }
 
-    /// An event went out so long after it was heard of.
-    func announced(_ kind: MailEvent.Kind, after delay: Duration, by method: WatchStatus.Method) {
+    /// An event went out.
+    /// - Parameter delay: How long after it was heard of; nil for what a look found.
+    func announced(_ kind: MailEvent.Kind, after delay: Duration?, by method: WatchStatus.Method) {
         events[kind.type]?.increment()
-        if case .newMessage = kind { latency[method]?.recordNanoseconds(delay.nanoseconds) }
+        if case .newMessage = kind, let delay { latency[method]?.recordNanoseconds(delay.nanoseconds) }
     }
 
     /// How much there is now.

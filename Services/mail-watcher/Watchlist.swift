@@ -37,6 +37,8 @@ actor Watchlist: Service {
     private let departures: AsyncStream<@Sendable () async -> Void>
     private let depart: AsyncStream<@Sendable () async -> Void>.Continuation
     private var entries: [String: Entry] = [:]
+    /// The watches among them, by mailbox: another begins when they have ended.
+    private var ending: [String: Task<Void, Never>] = [:]
     private var isStopping = false
 
     /// - Parameters:
@@ -135,15 +137,16 @@ actor Watchlist: Service {
     }
 
     /// Begins what is ours and ends what is not.
-    private func apply(_ held: Set<String>, among accounts: [String]) {
+    private func apply(_ held: EventBus.HeldLeases, among accounts: [String]) {
         guard !isStopping else { return }
         for account in accounts {
             guard let entry = entries[account] else { continue }
-            switch (held.contains(account), entry.task) {
+            let isTaken = held.taken.contains(account)
+            switch (isTaken || held.kept.contains(account), entry.task) {
             case (true, nil): begin(account, entry.watch)
             case (false, let task?): leave(account, entry, task)
             case (false, nil): depart.yield { await entry.watch.isWatchedElsewhere() }
-            case (true, _?): break
+            case (true, _?): if isTaken { depart.yield { await entry.watch.leaseWasTaken() } }
             }
         }
     }
@@ -151,7 +154,25 @@ actor Watchlist: Service {
     private func begin(_ account: String, _ watch: MailboxWatch) {
         hearings.withLockedValue { $0[account] = watch.hearing }
         // Not a child of `run`, since each ends when its time is over; `run` ends and awaits the rest.
-        entries[account]?.task = Task { await watch.run() }
+        entries[account]?.task = Task { [last = ending[account]] in
+            await last?.value
+            await watch.run()
+        }
+    }
+
+    private func end(_ account: String, _ task: Task<Void, Never>) {
+        ending[account] = task
+        task.cancel()
+        depart.yield {
+            await task.value
+            await self.hasEnded(account, task)
+        }
+    }
+
+    private func hasEnded(_ account: String, _ task: Task<Void, Never>) async {
+        if ending[account] == task { ending[account] = nil }
+        // It may be watched here again by now.
+        if entries[account] == nil { await leases.release([account]) }
     }
 
     /// Another replica has it now.
@@ -160,11 +181,8 @@ actor Watchlist: Service {
         // Should it be watched here again, then by a new one: the old may take its time to end.
         let next = MailboxWatch(account: account, tools: tools)
         entries[account] = Entry(watch: next, expires: entry.expires)
-        task.cancel()
-        depart.yield {
-            await next.isWatchedElsewhere()
-            await task.value
-        }
+        depart.yield { await next.isWatchedElsewhere() }
+        end(account, task)
     }
 
     private func endRevoked() async {
@@ -223,12 +241,8 @@ actor Watchlist: Service {
     private func giveUp(_ account: String, _ entry: Entry) {
         entries[account] = nil
         hearings.withLockedValue { _ = $0.removeValue(forKey: account) }
-        guard let task = entry.task else { return }
-        task.cancel()
-        depart.yield { [leases] in
-            await task.value
-            await leases.release([account])
-        }
+        leases.forget(account)
+        if let task = entry.task { end(account, task) }
     }
 
     private static func lookSoon(_ hearing: Hearing) {

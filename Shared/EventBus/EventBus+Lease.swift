@@ -29,18 +29,37 @@ extension EventBus {
         }
     }
 
+    /// The leases that one holds.
+    public struct HeldLeases: Sendable, Equatable {
+        /// Those held before.
+        public var kept: Set<String> = []
+        /// Those that nobody had: somebody else may have had them since they were held here.
+        public var taken: Set<String> = []
+
+        public init(kept: Set<String> = [], taken: Set<String> = []) {
+            self.kept = kept
+            self.taken = taken
+        }
+    }
+
     /// Takes and keeps many leases at once, in one round trip for each thousand.
     ///
     /// - Returns: Those of the names that are `holder`'s now.
-    public func holdLeases(names: [String], holder: String, ttl: Duration) async throws -> Set<String> {
-        var held: Set<String> = []
+    public func holdLeases(names: [String], holder: String, ttl: Duration) async throws -> HeldLeases {
+        var held = HeldLeases()
         for start in stride(from: 0, to: names.count, by: 1000) {
             let part = names[start..<min(start + 1000, names.count)]
             var command: [any RedisArgument] = ["EVAL", Script.hold, part.count]
             command += part.map { Self.leaseKey($0) as any RedisArgument }
             command += [holder, ttl.milliseconds] as [any RedisArgument]
             let answer = try await mapped { try await redis.pipeline([command]) }.first?.array ?? []
-            for (name, mark) in zip(part, answer) where mark.integer == 1 { held.insert(name) }
+            for (name, mark) in zip(part, answer) {
+                switch mark.integer {
+                case 1: held.kept.insert(name)
+                case 2: held.taken.insert(name)
+                default: break
+                }
+            }
         }
         return held
     }

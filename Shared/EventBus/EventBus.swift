@@ -68,13 +68,16 @@ public final class EventBus: Service {
     public struct Publisher: Sendable {
         let lease: String
         let holder: String
+        let ttl: Duration
 
         /// - Parameters:
         ///   - lease: The name of the lease.
         ///   - holder: As given to `acquireLease`.
-        public init(lease: String, holder: String) {
+        ///   - ttl: For how long a lease that nobody has is taken, so that no other publishes too.
+        public init(lease: String, holder: String, ttl: Duration) {
             self.lease = lease
             self.holder = holder
+            self.ttl = ttl
         }
     }
 
@@ -98,7 +101,8 @@ public final class EventBus: Service {
         let id = try await mapped {
             try await redis.command(
                 "EVAL", Script.publish, 2, Self.logKey(event.account), lease, Self.channel(event.account), logCapacity,
-                logLifetime.milliseconds, head, tail, wished, publisher?.holder ?? "")
+                logLifetime.milliseconds, head, tail, wished, publisher?.holder ?? "",
+                publisher?.ttl.milliseconds ?? 0)
         }
         if id == .null { throw LeaseLost() }
         event.id = id.string ?? ""

@@ -1,13 +1,15 @@
 /// What must happen in Redis as one step, as Lua.
 enum Script {
     /// KEYS: log, lease. ARGV: channel, entries to keep, milliseconds to keep them, the JSON before the id and after it,
-    /// the id wished for (or `*`), who publishes (empty: whoever has the lease).
+    /// the id wished for (or `*`), who publishes (empty: whoever has the lease), milliseconds for which a lease that nobody
+    /// has is then his.
     /// Returns the id; nil when somebody else has the lease. An event that is in the log already is not told again, so
     /// that one whose answer got lost may be published once more.
     static let publish = """
         if ARGV[7] ~= '' then
           local holder = redis.call('GET', KEYS[2])
           if holder and holder ~= ARGV[7] then return false end
+          if not holder then redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[8]) end
         end
         local id = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], ARGV[6], 'head', ARGV[4], 'tail', ARGV[5])
         if type(id) == 'table' then
@@ -43,14 +45,14 @@ enum Script {
         """
 
     /// KEYS: leases. ARGV: holder, milliseconds. Takes those that nobody has and keeps the holder's own; returns for each
-    /// whether it is the holder's now.
+    /// 2 when it was taken, 1 when it was the holder's before, 0 when it is another's.
     static let hold = """
         local held = {}
         for i, key in ipairs(KEYS) do
           local holder = redis.call('GET', key)
           if not holder or holder == ARGV[1] then
             redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
-            held[i] = 1
+            held[i] = holder and 1 or 2
           else
             held[i] = 0
           end

@@ -1,7 +1,7 @@
 public import Hummingbird
 import Logging
 public import MailModel
-import NIOCore
+public import NIOCore
 
 /// What every request carries: its id, its logger, where it came from.
 public struct ServiceContext: RequestContext {
@@ -14,16 +14,17 @@ public struct ServiceContext: RequestContext {
     var caller: Caller?
     var forwarding = Forwarding()
     private let peer: SocketAddress?
-    private let loop: any EventLoop
+    /// The client's connection.
+    public let channel: any Channel
 
     public init(source: ApplicationRequestContextSource) {
         self.coreContext = .init(source: source)
         self.peer = source.channel.remoteAddress
-        self.loop = source.channel.eventLoop
+        self.channel = source.channel
     }
 
     /// Runs tasks on the connection's event loop.
-    var executor: LoopExecutor { LoopExecutor(loop) }
+    var executor: LoopExecutor { LoopExecutor(channel.eventLoop) }
 
     /// The address the request came from: the peer's, or, when that is a trusted proxy, the nearest address in
     /// `X-Forwarded-For` that is none. `unknown` for a socket without one.

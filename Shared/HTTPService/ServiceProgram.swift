@@ -170,7 +170,7 @@ extension ServiceProgram {
             WorkingSet.trim()
             while true {
                 WorkingSet.trimHeap()
-                try await Task.sleep(for: .seconds(60))
+                try await Task.sleep(for: .seconds(10))
             }
         }
         var serverLogger = logger

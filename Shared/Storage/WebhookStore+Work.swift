@@ -87,6 +87,14 @@ extension WebhookStore {
         }
     }
 
+    /// How many events wait to be told, and how many were given up, of all webhooks.
+    public func backlog() async throws -> (waiting: Int, dead: Int) {
+        let rows = try await database.query(
+            "SELECT COUNT(next_at) AS waiting, COUNT(*) - COUNT(next_at) AS dead FROM webhook_deliveries")
+        guard let row = rows.first else { return (0, 0) }
+        return (try row.int("waiting"), try row.int("dead"))
+    }
+
     /// Leases deliveries whose time has come, the oldest first; no two workers get the same.
     ///
     /// - Parameter busy: Webhooks that are left alone for now.

@@ -153,6 +153,25 @@ import Testing
         }
     }
 
+    @Test func whatIsNoHandshakeIsTold() async throws {
+        let reply = try await bob.client.get("/api/v1/mail/events")
+        #expect(reply.status == 426 && reply.json["code"] == "upgrade_required")
+        let wrong = await #expect(throws: EventStream.Refused.self) {
+            try await EventStream(bob.client, query: "?since=yesterday")
+        }
+        #expect(wrong?.status == 422)
+    }
+
+    @Test func moreStreamsThanMayBeAreRefused() async throws {
+        let own = try await OwnService("mail-watcher", of: platform, settings: ["EVENTS_SUBSCRIBERS": "1"])
+        defer { own.stop() }
+        let client = own.client.with(bob.client.credentials)
+        let only = try await EventStream(client)
+        let refusal = await #expect(throws: EventStream.Refused.self) { try await EventStream(client) }
+        #expect(refusal?.status == 429 && refusal?.body.contains("too_many_streams") == true)
+        await only.close()
+    }
+
     @Test func theStatusShowsACallerItsOwn() async throws {
         let stream = try await EventStream(bob.client)
         try await platform.isWatching(bob)

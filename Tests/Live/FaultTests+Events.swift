@@ -91,6 +91,31 @@ extension FaultTests {
         await own.close()
     }
 
+    /// Without Redis a replica leaves alone what another watches: one mail has one id, whoever hears of it.
+    @Test func anOutageOfRedisDoesNotMakeTwoReplicasAnnounce() async throws {
+        let launch = try Launch("mail-watcher", of: platform)
+        let (second, base) = try await launch.replica(port: try freePort())
+        defer { second.terminate() }
+        let own = try await EventStream(Client(base: platform.stack.watcherURL, credentials: bob.client.credentials))
+        let other = try await EventStream(Client(base: base, credentials: bob.client.credentials))
+        // Both have heard who has the lease.
+        try await Task.sleep(for: .seconds(2))
+        try stack.kill("redis")
+        try await Task.sleep(for: .seconds(1))
+        try await bob.deliver(["Meanwhile"])
+        let announced = try await own.newMessage(subject: "Meanwhile")
+        try await Task.sleep(for: .seconds(2))
+        try await stack.up()
+        let heard = try await other.newMessage(subject: "Meanwhile", within: .seconds(20))
+        #expect(heard["id"].string == announced["id"].string)
+        try await bob.deliver(["Afterwards"])
+        for stream in [own, other] {
+            _ = try await stream.newMessage(subject: "Afterwards")
+            #expect(await stream.newMessages(subject: "Meanwhile").count == 1)
+            await stream.close()
+        }
+    }
+
     @Test func aReplicaThatStopsHandsItsMailboxesOver() async throws {
         let launch = try Launch("mail-watcher", of: platform)
         let (second, base) = try await launch.replica(port: try freePort())

@@ -1,3 +1,4 @@
+import Credentials
 import MailModel
 import Testing
 
@@ -69,7 +70,89 @@ struct ListenerTests {
         listener.offer(Self.event("1-0", "b@example.com"))
         #expect(listener.pop() == .event(Self.event("1-0", "b@example.com")))
         listener.revoke(account: "b@example.com")
+        guard case .event(let last) = listener.pop() else {
+            Issue.record("no event")
+            return
+        }
+        #expect(last.kind == .sessionRevoked && last.account == "b@example.com")
         #expect(listener.pop() == .end(.revoked))
+        #expect(listener.farewell == nil, "each was told")
+    }
+
+    @Test("a session that ends as a whole is told by one event")
+    func farewell() {
+        let listener = Self.listener(["a@example.com", "b@example.com"])
+        listener.revoke(account: "a@example.com")
+        listener.end(.revoked)
+        #expect(listener.farewell?.account == "b@example.com")
+    }
+
+    @Test("after a word to list again smaller ids count")
+    func resync() {
+        let listener = Self.listener()
+        listener.replayed(Self.event("9-0"))
+        listener.offer(MailEvent(account: "a@example.com", at: 0, kind: .resync))
+        listener.offer(Self.event("5-0"))
+        _ = listener.pop()
+        #expect(listener.pop() == .event(Self.event("5-0")))
+    }
+
+    @Test("a person may have so many streams, a service token more")
+    func limit() throws {
+        let subscribers = Subscribers(capacity: 1000)
+        let token = AccessToken.access(
+            issuer: "https://mail.example.com", subject: "user:1", jti: "1", issuedAt: 0, family: "f",
+            email: "a@example.com", customerID: 1, role: "member", accounts: ["a@example.com"])
+        let person = Subscriber(identity: .person(token), accounts: ["a@example.com"])
+        var listeners: [Listener] = []
+        for _ in 0..<Subscribers.personLimit {
+            listeners.append(Listener(person, capacity: 3))
+            try subscribers.add(listeners[listeners.count - 1])
+        }
+        let failure = #expect(throws: Failure.self) { try subscribers.add(Listener(person, capacity: 3)) }
+        #expect(failure?.code == "too_many_streams")
+        try subscribers.add(Self.listener())
+        subscribers.remove(listeners[0])
+        try subscribers.add(Listener(person, capacity: 3))
+        #expect(subscribers.count == Subscribers.personLimit + 1)
+    }
+
+    @Test("a token whose time is over ends its stream")
+    func expired() async throws {
+        let subscribers = Subscribers(capacity: 1)
+        let token = AccessToken.access(
+            issuer: "https://mail.example.com", subject: "user:1", jti: "1", issuedAt: 0, family: "f",
+            email: "a@example.com", customerID: 1, role: "member", accounts: ["a@example.com"])
+        let listener = Listener(Subscriber(identity: .person(token), accounts: ["a@example.com"]), capacity: 3)
+        try subscribers.add(listener)
+        let running = Task { try await subscribers.run() }
+        try await listener.forEach { item in #expect(item == .end(.expired)) }
+        running.cancel()
+        try await running.value
+        #expect(listener.hasEnded)
+    }
+
+    @Test("revocations end a person's stream, and take mailboxes from a service token's")
+    func revocations() throws {
+        let subscribers = Subscribers(capacity: 10)
+        let token = AccessToken.access(
+            issuer: "https://mail.example.com", subject: "user:1", jti: "1", issuedAt: 5000, family: "f",
+            email: "a@example.com", customerID: 1, role: "member", accounts: ["a@example.com", "B@example.com"])
+        func ends(_ kind: Revocation.Kind, _ value: String, notBefore: Int64 = 6000) throws -> Bool {
+            let listener = Listener(Subscriber(identity: .person(token), accounts: ["a@example.com"]), capacity: 3)
+            try subscribers.add(listener)
+            defer { subscribers.remove(listener) }
+            subscribers.revoke([Revocation(id: 1, at: .max, kind: kind, value: value, notBefore: notBefore)])
+            return listener.hasEnded
+        }
+        #expect(try ends(.jti, "1") && ends(.family, "f") && ends(.user, "user:1") && ends(.account, "b@example.com"))
+        #expect(try !ends(.jti, "2") && !ends(.family, "g") && !ends(.user, "user:1", notBefore: 5000))
+        let service = Self.listener(["a@example.com", "b@example.com"])
+        try subscribers.add(service)
+        subscribers.revoke([Revocation(id: 1, at: .max, kind: .account, value: "a@example.com", notBefore: 1)])
+        #expect(!service.hasEnded && service.farewell?.account == "b@example.com")
+        subscribers.revoke([Revocation(id: 2, at: .max, kind: .jti, value: "service:1", notBefore: 1)])
+        #expect(service.hasEnded)
     }
 
     @Test("ids are compared as numbers, and local ones come after", arguments: [("9-0", "10-0"), ("5-9", "5-10")])

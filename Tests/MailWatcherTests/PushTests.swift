@@ -37,6 +37,19 @@ struct PushTests {
         #expect(push.states["INBOX"] == FolderState(uidValidity: 7, uidNext: 43, modSeq: 9, exists: 42, unseen: 1))
     }
 
+    @Test("of an endless header so much is told as a notification shows")
+    func bounded() throws {
+        let endless = String(repeating: "\u{65}\u{301}", count: 5000)
+        let push = try Self.note(
+            """
+            {"user":"a@example.com","events":[{"event":"MessageNew","folder":"INBOX","uid":42,"uid_validity":7,
+             "subject":"\(endless)","from_display_name":"\(endless)"}]}
+            """)
+        let message = try #require(push.arrivals.first?.message)
+        #expect(message.subject.unicodeScalars.count == 1000 && message.fromName == message.subject)
+        #expect(endless.hasPrefix(message.subject))
+    }
+
     @Test("the OX driver's push says that one has to look")
     func ox() throws {
         let push = try Self.note(

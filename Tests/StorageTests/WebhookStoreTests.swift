@@ -85,6 +85,8 @@ import Testing
         let hook = try await webhook([email])
         try await enqueue(letter(1, at: Timestamp.now() - 60_000), letter(2), through: "2-0")
         #expect(try await store.find(hook.id, scope: scope).pending == 1)
+        let backlog = try await store.backlog()
+        #expect(backlog.waiting == 1 && backlog.dead == 0)
     }
 
     @Test func anEventIsTakenOverOnceForEachThatWantsIt() async throws {

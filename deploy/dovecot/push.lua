@@ -5,16 +5,20 @@
 
 -- Messages told of in one POST; of more, the watcher looks for itself.
 local limit = 50
+-- Characters told of a header: nobody shows more.
+local longest = 1000
 -- Seconds for which a watcher that did not answer is not asked again.
 local silence = 2
 
 local client
 local silent_until = 0
 
-local function text(value)
+local function text(value, most)
   value = tostring(value)
   -- What is not UTF-8 (RFC 8259 §8.1) would make the whole body unreadable.
   if not utf8.len(value) then value = value:gsub('[\x80-\xff]', '?') end
+  local rest = most and utf8.offset(value, most + 1)
+  if rest then value = value:sub(1, rest - 1) end
   return '"' .. value:gsub('[%c"\\]', function(c) return string.format('\\u%04x', string.byte(c)) end) .. '"'
 end
 
@@ -37,7 +41,7 @@ local function add(context, event, details)
     elseif type(value) == 'number' then
       fields[#fields + 1] = text(key) .. ':' .. string.format('%d', value)
     elseif value then
-      fields[#fields + 1] = text(key) .. ':' .. text(value)
+      fields[#fields + 1] = text(key) .. ':' .. text(value, longest)
     end
   end
   context.events[#context.events + 1] = object(fields)

@@ -36,6 +36,8 @@ final class WebhookDeliveries: Service {
     private let sender: WebhookSender
     private let retries: Retries
     private let logger: Logger
+    private let waiting = Gauge(label: "webhook_deliveries_waiting")
+    private let dead = Gauge(label: "webhook_deliveries_dead")
     /// Calls under way, by webhook.
     private let running = NIOLockedValueBox<[Int64: Int]>([:])
 
@@ -50,7 +52,7 @@ final class WebhookDeliveries: Service {
     /// Until shutdown; calls under way are let finish.
     func run() async throws {
         await withDiscardingTaskGroup { group in
-            var cleanAt = ContinuousClock.now + .seconds(60)
+            var cleanAt = ContinuousClock.now + .seconds(60), countAt = ContinuousClock.now
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 let claimed = await claim()
                 for delivery in claimed {
@@ -61,9 +63,19 @@ final class WebhookDeliveries: Service {
                     cleanAt = .now + .seconds(3600)
                     await clean()
                 }
+                if countAt <= .now {
+                    countAt = .now + .seconds(30)
+                    await count()
+                }
                 if claimed.isEmpty { await Pause.until(Self.pause) }
             }
         }
+    }
+
+    private func count() async {
+        guard let backlog = try? await webhooks.backlog() else { return }
+        waiting.record(backlog.waiting)
+        dead.record(backlog.dead)
     }
 
     /// Forgets what is dead for long, and seals secrets from before there was a key.
