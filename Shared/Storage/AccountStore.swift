@@ -88,6 +88,7 @@ public struct AccountStore: Sendable {
 
     /// - Throws: `Failure` `conflict` when an alias has the address, or the domain has no mailboxes of its own.
     static func checkFree(_ email: String, domainID: Int64, in tx: Transaction) throws {
+        try DomainTotals.lock(domainID: domainID, in: tx)
         let localPart = email.split(separator: "@").first ?? ""
         guard try tx.query("SELECT id FROM aliases WHERE domain_id = \(domainID) AND source = \(localPart)").isEmpty
         else { throw Failure.conflict("alias_exists", "The alias \(email) has this address.") }

@@ -71,7 +71,7 @@ struct SieveRoutes: Sendable {
     private func record(
         _ action: String, _ account: Account, _ detail: [String: String], _ context: CallerContext
     ) async {
-        let domain = try? await platform.database.domains.find(account.domainID, scope: .everything)
+        let domain = try? await platform.database.domains.reach(account.domainID, scope: .everything)
         await platform.audit.record(
             action, target: account.email, customerID: domain?.customerID, detail: detail, by: context)
     }

@@ -61,11 +61,11 @@ struct Importer: Sendable {
 
     private func domainID(_ name: DomainName, _ known: inout [DomainName: Int64]) async throws -> Int64 {
         if let id = known[name] { return id }
-        guard let domain = try await database.domains.find(name: name, scope: scope) else {
+        guard let id = try await database.domains.id(of: name, scope: scope) else {
             throw Failure.invalid("email", code: "unknown_domain", "is at a domain that is not yours here")
         }
-        known[name] = domain.id
-        return domain.id
+        known[name] = id
+        return id
     }
 
     private func dryRunOutcomes(
