@@ -1,6 +1,8 @@
 import MailModel
-import Storage
+import MariaDB
 import Testing
+
+@testable import Storage
 
 /// Domains and mailboxes that end, and what is written of them meanwhile.
 @Suite struct HostingStoreTests {
@@ -154,5 +156,18 @@ import Testing
         try await database.accounts.setSendAs(
             tenant.account.id, [EmailAddress("boss@\(tenant.domain.domain)")], scope: scope, by: .command)
         #expect(try await database.accounts.sendAs(tenant.account.id, scope: scope).count == 1)
+    }
+
+    @Test(arguments: [1, 2, 3, 10]) func slicesRevokeEachOnce(slice: Int) async throws {
+        let tenant = try await fixture.tenant(), id = tenant.domain.id
+        var emails = [tenant.account.email]
+        for name in ["a", "b", "c", "d"] { emails.append(try await fixture.account(name, of: tenant.domain).email) }
+        let told = try await database.transaction { tx in
+            try RevocationStore.addAll(accounts: "a.domain_id = \(id)", slice: slice, in: tx)
+        }
+        #expect(told.map(\.value) == emails)
+        #expect(zip(told, told.dropFirst()).allSatisfy { $0.id < $1.id })
+        let kept = try await database.revocations.after((told.first?.id ?? 0) - 1)
+        #expect(kept.count { $0.kind == .account && emails.contains($0.value) } == emails.count)
     }
 }

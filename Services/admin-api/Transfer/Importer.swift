@@ -49,7 +49,8 @@ struct Importer: Sendable {
                     guard seen.insert(row.email.lowercased()).inserted else {
                         throw Failure.invalid("email", code: "duplicate", "stands in the file twice")
                     }
-                    items.append((row, work, try await domainID(work.domain, &domains)))
+                    let id = try await domainID(work.domain, &domains)
+                    items.append((row, work, id))
                 } catch let failure as Failure { try await report(Self.failed(row, failure)) }
             }
             for outcome in try await outcomes(items, dryRun: dryRun) { try await report(outcome) }
@@ -76,7 +77,7 @@ struct Importer: Sendable {
                     outcomes.append(Self.failed(item.row, missing))
                 }
             }
-            return outcomes + (dryRun ? try await dryRunOutcomes(ready) : try await make(ready))
+            return outcomes + (try await dryRun ? dryRunOutcomes(ready) : make(ready))
         } catch let failure as Failure { return items.map { Self.failed($0.row, failure) } }
     }
 
