@@ -70,10 +70,10 @@ struct AccountRoutes: Sendable {
     @Sendable private func create(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:write")
         let domainID = try context.idParameter()
-        let domain = try await platform.database.domains.find(domainID, scope: context.caller.scope)
+        let domain = try await platform.database.domains.reach(domainID, scope: context.caller.scope)
         let body: NewAccount = try await request.decode()
         // What is wrong with it is told before a hash is computed for nothing.
-        _ = try AccountStore.address(body.local_part, of: DomainName(domain.domain))
+        _ = try AccountStore.address(body.local_part, of: domain.name)
         try PasswordRule.check(body.password)
         let draft = try body.draft(passwordHash: try await passwords.hash(body.password))
         return try .json(

@@ -42,10 +42,10 @@ struct AliasRoutes: Sendable {
     @Sendable private func create(_ request: Request, _ context: CallerContext) async throws -> Response {
         try context.caller.requireAdmin("mail:write")
         let domainID = try context.idParameter()
-        let domain = try await platform.database.domains.find(domainID, scope: context.caller.scope)
+        let domain = try await platform.database.domains.reach(domainID, scope: context.caller.scope)
         let body: NewAlias = try await request.decode()
         let draft = AliasStore.Draft(
-            source: try AliasRule.source(body.source, of: try DomainName(domain.domain)),
+            source: try AliasRule.source(body.source, of: domain.name),
             destinations: try AliasRule.destinations(body.destination.addresses), sendAs: body.send_as ?? true)
         return try .json(
             try await aliases.create(domainID: domainID, draft, scope: context.caller.scope, by: .init(context)),

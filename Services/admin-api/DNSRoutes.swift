@@ -15,7 +15,7 @@ struct DNSRoutes: Sendable {
         routes.get("/api/v1/mail/domains/{id}/dns", use: compare)
         routes.post("/api/v1/mail/domains/{id}/dns/sync", use: sync)
         routes.get("/api/v1/mail/domains/{id}/dkim", use: keys)
-        routes.post("/api/v1/mail/domains/{id}/dkim/rotate", use: rotate)
+        routes.once(platform.idempotency).post("/api/v1/mail/domains/{id}/dkim/rotate", use: rotate)
     }
 
     private var domains: DomainStore { platform.database.domains }

@@ -32,6 +32,10 @@ struct DomainMaker: Sendable {
             throw Failure.conflict("domain_exists", "This name is below a domain that another customer has here.")
         }
         if try await database.domains.customer(of: name) != nil { throw DomainStore.exists }
+        var takesZones = order.isOfPlatform
+        if !takesZones {
+            takesZones = try await database.domains.parentTakesZones(name, customerID: order.customerID)
+        }
         // Making a key takes a processor for a while: not one of those that answer everybody else.
         let made = try await NIOThreadPool.singleton.runIfActive {
             let made = try keys.make(for: name, rsa: selector, ed25519: selector + "-ed")
@@ -42,11 +46,11 @@ struct DomainMaker: Sendable {
         let domain = try await database.domains.create(
             .init(
                 name: name, customerID: order.customerID, aliasOf: order.aliasOf,
-                hasManualDNS: order.hasManualDNS || dns.publisher == nil, takesZones: order.isOfPlatform,
+                hasManualDNS: order.hasManualDNS || dns.publisher == nil, takesZones: takesZones,
                 keys: made), by: origin)
         let provisioning = DomainStore.Provisioning(
             new: domain.id, name, keys: made, isManual: domain.dns.status == .manual,
-            takesZones: order.isOfPlatform)
+            takesZones: takesZones)
         let records = dns.records(of: provisioning)
         let outcome = domain.dns.status == .manual ? domain.dns : try await dns.provisionQuickly(provisioning)
         // The disk has had the time that the DNS took.

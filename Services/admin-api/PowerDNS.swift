@@ -44,7 +44,8 @@ struct PowerDNS: DNSPublisher {
             guard !change.isPartial else {
                 throw DNSFailure.refused("The DNS server has no zone for \(change.domain) any more.")
             }
-            _ = try await create(change)
+            // One that came in between is looked at in the next round.
+            guard try await create(change) else { throw Status.conflict }
             return []
         }
         guard change.takesZones || zone.account == Self.account else {

@@ -57,6 +57,24 @@ public struct Account: Sendable, Equatable, Codable {
         case purgeAt = "purge_at"
         case createdAt = "created_at"
     }
+
+    /// A login that never was is null, and there.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(id, forKey: .id)
+        try container.encode(email, forKey: .email)
+        try container.encode(domainID, forKey: .domainID)
+        try container.encode(quotaMB, forKey: .quotaMB)
+        try container.encode(usedMB, forKey: .usedMB)
+        try container.encode(messages, forKey: .messages)
+        try container.encode(status, forKey: .status)
+        try container.encode(displayName, forKey: .displayName)
+        try container.encode(lastLogin, forKey: .lastLogin)
+        try container.encodeIfPresent(sendLimit, forKey: .sendLimit)
+        try container.encode(createdAt, forKey: .createdAt)
+        try container.encodeIfPresent(deletedAt, forKey: .deletedAt)
+        try container.encodeIfPresent(purgeAt, forKey: .purgeAt)
+    }
 }
 
 /// A forwarding address, as the API shows it.

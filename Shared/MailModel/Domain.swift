@@ -4,7 +4,8 @@ public struct Domain: Sendable, Equatable, Codable {
 
     /// What is known of its DNS records.
     public struct DNS: Sendable, Equatable, Codable {
-        /// `ok`: written and answered; `pending`: still to be written; `failed`: refused; `manual`: kept by the customer.
+        /// `ok`: written, as the DNS server says; `pending`: still to be written; `failed`: refused, or something of others
+        /// is in the way of a part; `manual`: kept by the customer.
         public enum Status: String, Sendable, Codable { case ok, pending, failed, manual }
         public let status: Status
         /// RFC 3339; nil until the first attempt.
@@ -21,6 +22,14 @@ public struct Domain: Sendable, Equatable, Codable {
         enum CodingKeys: String, CodingKey {
             case status, detail
             case checkedAt = "checked_at"
+        }
+
+        /// What was not tried yet is null, and there.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(status, forKey: .status)
+            try container.encode(checkedAt, forKey: .checkedAt)
+            try container.encodeIfPresent(detail, forKey: .detail)
         }
     }
 

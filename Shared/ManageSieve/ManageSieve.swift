@@ -12,7 +12,7 @@ public struct ManageSieve: Sendable {
     /// - Parameters:
     ///   - tls: Begun before the login (STARTTLS); nil for a server that is reached inside.
     ///   - timeout: Of a whole session.
-    public init(host: String, port: Int, tls: SieveTLS? = nil, timeout: TimeAmount = .seconds(5)) {
+    public init(host: String, port: Int, tls: SieveTLS? = nil, timeout: TimeAmount = .seconds(3)) {
         self.host = host
         self.port = port
         self.tls = tls
@@ -34,7 +34,10 @@ public struct ManageSieve: Sendable {
                 }
             }.connect(host: host, port: port).get()
         } catch { throw ManageSieveError.away }
-        let deadline = loop.scheduleTask(in: timeout) { channel.close(promise: nil) }
+        let deadline = loop.scheduleTask(in: timeout) {
+            continuation.finish(throwing: ManageSieveError.late)
+            channel.close(promise: nil)
+        }
         defer {
             deadline.cancel()
             channel.close(promise: nil)
@@ -127,7 +130,9 @@ public struct SieveSession {
 
     private mutating func read() async throws {
         let more: ByteBuffer?
-        do { more = try await incoming.next() } catch { throw ManageSieveError.away }
+        do { more = try await incoming.next() } catch let error as ManageSieveError { throw error } catch {
+            throw ManageSieveError.away
+        }
         guard let more else { throw ManageSieveError.away }
         try parser.append(more.readableBytesView)
     }

@@ -1,7 +1,9 @@
 /// Why a server did not do what it was asked (RFC 5804 §1.2).
 public enum ManageSieveError: Error, Equatable {
-    /// It cannot be reached, went away, or did not answer in time.
+    /// It cannot be reached, or went away.
     case away
+    /// It did not answer in time.
+    case late
     /// `NO`: the code in parentheses, upper case, where there is one, and what the server says.
     case refused(code: String?, text: String)
     /// `BYE`: it will not go on.

@@ -20,23 +20,37 @@ public struct Row: Sendable {
     /// The names of the columns in the order of the statement.
     public var names: [String] { columns.names }
 
-    public func value(_ name: String) throws(MariaDBError) -> SQLValue {
+    /// Where a column stands in every row of the result; for results of many rows, which are then read by position.
+    public func position(_ name: String) throws(MariaDBError) -> Int {
         guard let index = columns[name] else { throw .column(name: name, problem: "no such column") }
+        return index
+    }
+
+    public func value(_ name: String) throws(MariaDBError) -> SQLValue {
+        let index = try position(name)
         return values[index]
     }
 
-    public func int64(_ name: String) throws(MariaDBError) -> Int64 { try some(name, optionalInt64(name)) }
+    public func int64(_ name: String) throws(MariaDBError) -> Int64 { try int64(at: position(name)) }
 
-    public func optionalInt64(_ name: String) throws(MariaDBError) -> Int64? {
-        switch try value(name) {
+    public func int64(at position: Int) throws(MariaDBError) -> Int64 {
+        guard let number = try optionalInt64(at: position) else { throw null(position) }
+        return number
+    }
+
+    public func optionalInt64(_ name: String) throws(MariaDBError) -> Int64? { try optionalInt64(at: position(name)) }
+
+    public func optionalInt64(at position: Int) throws(MariaDBError) -> Int64? {
+        switch values[position] {
         case .null: return nil
         case .int(let number): return number
         case .bytes(let bits) where bits.count <= 8: return bits.reduce(0) { $0 << 8 | Int64($1) }
         // SUM() and the like are DECIMAL
         case .string(let text):
-            guard let number = Int64(text) else { throw .column(name: name, problem: "not an integer") }
+            guard let number = Int64(text) else { throw .column(name: names[position], problem: "not an integer") }
             return number
-        case .unsigned, .double, .bytes: throw .column(name: name, problem: "not a 64-bit signed integer")
+        case .unsigned, .double, .bytes:
+            throw .column(name: names[position], problem: "not a 64-bit signed integer")
         }
     }
 
@@ -72,14 +86,23 @@ public struct Row: Sendable {
         }
     }
 
-    public func string(_ name: String) throws(MariaDBError) -> String { try some(name, optionalString(name)) }
+    public func string(_ name: String) throws(MariaDBError) -> String { try string(at: position(name)) }
+
+    public func string(at position: Int) throws(MariaDBError) -> String {
+        guard let text = try optionalString(at: position) else { throw null(position) }
+        return text
+    }
 
     /// Text columns, and times and decimals as the server writes them (`2026-01-02 03:04:05.678`).
     public func optionalString(_ name: String) throws(MariaDBError) -> String? {
-        switch try value(name) {
+        try optionalString(at: position(name))
+    }
+
+    public func optionalString(at position: Int) throws(MariaDBError) -> String? {
+        switch values[position] {
         case .null: nil
         case .string(let text): text
-        case .int, .unsigned, .double, .bytes: throw .column(name: name, problem: "not text")
+        case .int, .unsigned, .double, .bytes: throw .column(name: names[position], problem: "not text")
         }
     }
 
@@ -98,6 +121,8 @@ public struct Row: Sendable {
     public func bool(_ name: String) throws(MariaDBError) -> Bool { try int64(name) != 0 }
 
     public func optionalBool(_ name: String) throws(MariaDBError) -> Bool? { try optionalInt64(name).map { $0 != 0 } }
+
+    private func null(_ position: Int) -> MariaDBError { .column(name: names[position], problem: "NULL") }
 
     private func some<T>(_ name: String, _ value: T?) throws(MariaDBError) -> T {
         guard let value else { throw .column(name: name, problem: "NULL") }

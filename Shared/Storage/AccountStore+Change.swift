@@ -42,16 +42,23 @@ extension AccountStore {
         let renamed = try change.localPart.map { try Self.address($0, of: domain.name).description }
         return try await database.transaction { tx in
             if let quota = change.quotaMB {
-                try LimitStore.admit(
-                    quotaMB: quota - account.quotaMB, customerID: domain.customerID, in: tx)
-                try DomainTotals.change(domainID: account.domainID, quotaMB: quota - account.quotaMB, in: tx)
+                // What it is now: another change, or a deletion, may have come between.
+                let row = try tx.query(
+                    "SELECT quota_mb FROM accounts WHERE id = \(id) AND deleted_at IS NULL FOR UPDATE"
+                ).first
+                guard let row else { throw Failure.notFound("This mailbox") }
+                let more = try quota - row.int("quota_mb")
+                try LimitStore.admit(quotaMB: more, customerID: domain.customerID, in: tx)
+                try DomainTotals.change(domainID: account.domainID, quotaMB: more, in: tx)
             }
-            try tx.execute(
+            let outcome = try tx.execute(
                 """
                 UPDATE accounts SET quota_mb = COALESCE(\(change.quotaMB), quota_mb),
                   display_name = COALESCE(\(change.displayName), display_name),
-                  send_limit = IF(\(change.sendLimit != nil), \(change.sendLimit ?? nil), send_limit) WHERE id = \(id)
+                  send_limit = IF(\(change.sendLimit != nil), \(change.sendLimit ?? nil), send_limit)
+                WHERE id = \(id) AND deleted_at IS NULL
                 """)
+            guard outcome.affectedRows == 1 else { throw Failure.notFound("This mailbox") }
             try Self.record("account.changed", account, Self.changes(account, change), by: origin, in: tx)
             guard let renamed, renamed != account.email else { return nil }
             return try Self.rename(account, to: renamed, domain: domain.name, in: tx)
@@ -86,6 +93,9 @@ extension AccountStore {
             throw Failure.conflict(
                 "account_exists", "The mailbox \(email) exists already, or is deleted and not yet gone.")
         }
+        // Dovecot may have counted a mailbox that had the new name before.
+        try tx.execute("DELETE FROM mailbox_usage WHERE username = \(email)")
+        try tx.execute("DELETE FROM mailbox_logins WHERE username = \(email)")
         for (table, column) in [
             ("mailbox_usage", "username"), ("mailbox_logins", "username"), ("outbox", "mailbox"),
             ("uploads", "mailbox"),
@@ -117,9 +127,22 @@ extension AccountStore {
         }
     }
 
-    /// The move is done: the mailbox opens again.
+    /// The move is done: the mailbox opens again, unless it was renamed once more meanwhile, and what was moved is not yet
+    /// where it is to be.
     public func endMove(_ move: Move) async throws {
-        try await database.execute("UPDATE accounts SET home = NULL, is_moving = FALSE WHERE id = \(move.id)")
+        try await database.transaction { tx in
+            let row = try tx.query(
+                """
+                SELECT CONCAT(d.domain, '/', SUBSTRING_INDEX(a.email, '@', 1)) AS target
+                FROM accounts a JOIN domains d ON d.id = a.domain_id
+                WHERE a.id = \(move.id) AND a.is_moving AND COALESCE(a.home, \(move.from)) = \(move.from) FOR UPDATE
+                """
+            ).first
+            guard let target = try row?.string("target") else { return }
+            let home: String? = target == move.to ? nil : move.to
+            try tx.execute(
+                "UPDATE accounts SET home = \(home), is_moving = \(home != nil) WHERE id = \(move.id)")
+        }
     }
 
     // MARK: sending as others
@@ -138,6 +161,9 @@ extension AccountStore {
     ) async throws {
         let account = try await find(id, scope: scope)
         let before = try await sendAs(id, scope: .everything)
+        // A caller that is limited to domains gives no address of others.
+        let reach: SQL =
+            if case .limited(let limits) = scope { "x.domain IN (\(list: limits.domains))" } else { "TRUE" }
         try await database.transaction { tx in
             try tx.execute("DELETE FROM send_as WHERE account_id = \(id)")
             for (index, address) in addresses.enumerated() {
@@ -147,7 +173,7 @@ extension AccountStore {
                     SELECT \(id), \(address.localPart), x.domain FROM domains x
                     JOIN domains d ON d.customer_id = x.customer_id
                     WHERE d.id = \(account.domainID) AND x.domain = \(address.domain.description)
-                      AND x.deleted_at IS NULL
+                      AND x.deleted_at IS NULL AND \(reach)
                     """)
                 guard outcome.affectedRows == 1 || addresses[..<index].contains(address) else {
                     throw Failure.invalid(

@@ -26,13 +26,13 @@ extension AccountStore {
     ) async throws -> Revocation {
         let account = try await find(id, scope: scope)
         return try await database.transaction { tx in
-            let outcome = try tx.execute(
-                """
-                UPDATE accounts SET deleted_at = \(Timestamp.now()), purge_at = \(purgeAt)
-                WHERE id = \(id) AND deleted_at IS NULL
-                """)
-            guard outcome.affectedRows == 1 else { throw Failure.notFound("This mailbox") }
-            try DomainTotals.change(domainID: account.domainID, accounts: -1, quotaMB: -account.quotaMB, in: tx)
+            let row = try tx.query(
+                "SELECT quota_mb FROM accounts WHERE id = \(id) AND deleted_at IS NULL FOR UPDATE"
+            ).first
+            guard let row else { throw Failure.notFound("This mailbox") }
+            try tx.execute(
+                "UPDATE accounts SET deleted_at = \(Timestamp.now()), purge_at = \(purgeAt) WHERE id = \(id)")
+            try DomainTotals.change(domainID: account.domainID, accounts: -1, quotaMB: -row.int("quota_mb"), in: tx)
             try Self.record(
                 "account.deleted", account, ["purge_at": Timestamp.rfc3339(milliseconds: purgeAt)], by: origin, in: tx)
             return try RevocationStore.add(.account, account.email, in: tx)

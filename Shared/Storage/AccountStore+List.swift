@@ -45,7 +45,7 @@ extension AccountStore {
             ", COALESCE(t.accounts, 0) AS total", "LEFT JOIN domain_totals t ON t.domain_id = d.id",
             where: condition + filter.ordering + SQL.page(page))
         guard let first = rows.first else { return nil }
-        return Page(items: try rows.map(Self.account), request: page, total: try first.int("total"))
+        return Page(items: try Self.accounts(rows), request: page, total: try first.int("total"))
     }
 
     /// The mailboxes after an id, by id: to go through all of them.

@@ -88,6 +88,7 @@ public struct AccountStore: Sendable {
 
     /// - Throws: `Failure` `conflict` when an alias has the address, or the domain has no mailboxes of its own.
     static func checkFree(_ email: String, domainID: Int64, in tx: Transaction) throws {
+        try DomainTotals.lock(domainID: domainID, in: tx)
         let localPart = email.split(separator: "@").first ?? ""
         guard try tx.query("SELECT id FROM aliases WHERE domain_id = \(domainID) AND source = \(localPart)").isEmpty
         else { throw Failure.conflict("alias_exists", "The alias \(email) has this address.") }
@@ -194,9 +195,9 @@ public struct AccountStore: Sendable {
         }
     }
 
-    func list(where condition: SQL) async throws -> [Account] { try await rows(where: condition).map(Self.account) }
+    func list(where condition: SQL) async throws -> [Account] { try Self.accounts(try await rows(where: condition)) }
 
-    /// What `account` reads, and more where it is asked for.
+    /// What `accounts` reads, and more where it is asked for.
     func rows(_ columns: SQL = "", _ join: SQL = "", where condition: SQL) async throws -> [Row] {
         try await database.query(
             """
@@ -215,17 +216,47 @@ public struct AccountStore: Sendable {
             """)
     }
 
-    static func account(_ row: Row) throws -> Account {
+    /// The mailboxes of `rows`.
+    static func accounts(_ rows: [Row]) throws -> [Account] {
+        guard let first = rows.first else { return [] }
+        let columns = try Columns(of: first)
+        return try rows.map { try account($0, columns) }
+    }
+
+    /// Where each column of `rows` stands.
+    private struct Columns {
+        let id, email, domainID, quotaMB, usedBytes, messages, status, displayName, lastLogin, sendLimit: Int
+        let createdAt, deletedAt, purgeAt: Int
+
+        init(of row: Row) throws {
+            id = try row.position("id")
+            email = try row.position("email")
+            domainID = try row.position("domain_id")
+            quotaMB = try row.position("quota_mb")
+            usedBytes = try row.position("used_bytes")
+            messages = try row.position("messages")
+            status = try row.position("status")
+            displayName = try row.position("display_name")
+            lastLogin = try row.position("last_login")
+            sendLimit = try row.position("send_limit")
+            createdAt = try row.position("created_at")
+            deletedAt = try row.position("deleted_at")
+            purgeAt = try row.position("purge_at")
+        }
+    }
+
+    private static func account(_ row: Row, _ columns: Columns) throws -> Account {
         Account(
-            id: try row.int64("id"), email: try row.string("email"), domainID: try row.int64("domain_id"),
-            quotaMB: try row.int("quota_mb"), usedMB: Account.megabytes(try row.int64("used_bytes")),
-            messages: max(0, try row.int("messages")),
-            status: Account.Status(rawValue: try row.string("status")) ?? .suspended,
-            displayName: try row.string("display_name"),
-            lastLogin: try row.optionalInt64("last_login").map(Timestamp.rfc3339(milliseconds:)),
-            sendLimit: try row.optionalInt("send_limit"),
-            createdAt: Timestamp.rfc3339(milliseconds: try row.int64("created_at")),
-            deletedAt: try row.optionalInt64("deleted_at").map(Timestamp.rfc3339(milliseconds:)),
-            purgeAt: try row.optionalInt64("purge_at").map(Timestamp.rfc3339(milliseconds:)))
+            id: try row.int64(at: columns.id), email: try row.string(at: columns.email),
+            domainID: try row.int64(at: columns.domainID), quotaMB: Int(try row.int64(at: columns.quotaMB)),
+            usedMB: Account.megabytes(try row.int64(at: columns.usedBytes)),
+            messages: max(0, Int(try row.int64(at: columns.messages))),
+            status: Account.Status(rawValue: try row.string(at: columns.status)) ?? .suspended,
+            displayName: try row.string(at: columns.displayName),
+            lastLogin: try row.optionalInt64(at: columns.lastLogin).map(Timestamp.rfc3339(milliseconds:)),
+            sendLimit: try row.optionalInt64(at: columns.sendLimit).map(Int.init),
+            createdAt: Timestamp.rfc3339(milliseconds: try row.int64(at: columns.createdAt)),
+            deletedAt: try row.optionalInt64(at: columns.deletedAt).map(Timestamp.rfc3339(milliseconds:)),
+            purgeAt: try row.optionalInt64(at: columns.purgeAt).map(Timestamp.rfc3339(milliseconds:)))
     }
 }

@@ -40,6 +40,7 @@ public struct AliasStore: Sendable {
     ) throws -> Int64 {
         let address = "\(draft.source)@\(domain)"
         let destinations = draft.destinations.map(\.description)
+        try lock(domain, destinations, in: tx)
         try checkFree(address, domainID: domainID, in: tx)
         let id = try insert(
             domainID: domainID, source: draft.source, destinations: destinations, sendAs: draft.sendAs, in: tx)
@@ -67,6 +68,7 @@ public struct AliasStore: Sendable {
         let domain = try await database.domains.reach(alias.domainID, scope: .everything)
         let wanted = destinations.map(\.description)
         try await database.transaction { tx in
+            try Self.lock(domain.name, wanted, in: tx)
             let outcome = try tx.execute(
                 "UPDATE aliases SET send_as = \(sendAs ?? alias.sendAs) WHERE id = \(id)")
             guard outcome.affectedRows == 1 else { throw Failure.notFound("This alias") }
@@ -165,6 +167,15 @@ public struct AliasStore: Sendable {
         ).first
         let named = try row.map { "\(source)@\(try $0.string("domain")) (id \(try $0.int64("id")))" } ?? source
         return .conflict("alias_exists", "The alias \(named) exists already; change that one.")
+    }
+
+    /// Has those wait who make an alias of the same name, or one that would lead from one of the destinations back here.
+    private static func lock(_ domain: DomainName, _ destinations: [String], in tx: Transaction) throws {
+        let domains = destinations.compactMap { $0.split(separator: "@").last.map(String.init) } + [domain.description]
+        // Whoever locks several does it in this order.
+        let ids = try tx.query("SELECT id FROM domains WHERE domain IN (\(list: domains)) ORDER BY id")
+            .map { try $0.int64("id") }
+        for id in ids { try DomainTotals.lock(domainID: id, in: tx) }
     }
 
     private static func checkFree(_ address: String, domainID: Int64, in tx: Transaction) throws {

@@ -73,6 +73,14 @@ extension Database {
 }
 
 extension AccountStore {
+    /// Those of the addresses that have a mailbox, also one that is deleted and not yet gone.
+    public func existing(emails: [String]) async throws -> Set<String> {
+        guard !emails.isEmpty else { return [] }
+        return Set(
+            try await database.query("SELECT email FROM accounts WHERE email IN (\(list: emails))")
+                .map { try $0.string("email") })
+    }
+
     /// Whether a mailbox of that address is there, or deleted and not yet gone.
     public func exists(email: String) async throws -> Bool {
         try await !database.query("SELECT id FROM accounts WHERE email = \(email)").isEmpty

@@ -116,11 +116,29 @@ extension DomainStore {
         return id == domain.id ? .kept : .succeeded(by: id)
     }
 
+    /// Whether the customer has a domain above this one that may be in a zone that was not made here.
+    public func parentTakesZones(_ name: DomainName, customerID: Int64) async throws -> Bool {
+        let parents = Self.parents(of: name)
+        guard !parents.isEmpty else { return false }
+        return try await !database.query(
+            """
+            SELECT id FROM domains
+            WHERE domain IN (\(list: parents)) AND customer_id = \(customerID) AND takes_zones AND deleted_at IS NULL
+            """
+        ).isEmpty
+    }
+
+    /// The names above, without the top level.
+    private static func parents(of name: DomainName) -> [String] {
+        let labels = name.description.split(separator: ".")
+        guard labels.count > 2 else { return [] }
+        return (1...labels.count - 2).map { labels[$0...].joined(separator: ".") }
+    }
+
     /// The nearest domain above this one that another customer has here.
     public func foreignParent(of name: DomainName, customerID: Int64) async throws -> String? {
-        let labels = name.description.split(separator: ".")
-        guard labels.count > 2 else { return nil }
-        let parents = (1...labels.count - 2).map { labels[$0...].joined(separator: ".") }
+        let parents = Self.parents(of: name)
+        guard !parents.isEmpty else { return nil }
         return try await database.query(
             """
             SELECT domain FROM domains WHERE domain IN (\(list: parents)) AND customer_id <> \(customerID)

@@ -194,7 +194,7 @@ public struct DomainStore: Sendable {
 
     /// The customer and name of a domain, without what it costs to count what is in it.
     /// - Throws: `Failure.notFound` as `find`.
-    func reach(_ id: Int64, scope: Scope) async throws -> (name: DomainName, customerID: Int64) {
+    public func reach(_ id: Int64, scope: Scope) async throws -> (name: DomainName, customerID: Int64) {
         let rows = try await database.query(
             """
             SELECT d.domain, d.customer_id FROM domains d
@@ -202,6 +202,26 @@ public struct DomainStore: Sendable {
             """)
         guard let row = rows.first else { throw Failure.notFound("This domain") }
         return (try DomainName(try row.string("domain")), try row.int64("customer_id"))
+    }
+
+    /// The id of the domain of that name; nil also for one outside the scope.
+    public func id(of name: DomainName, scope: Scope) async throws -> Int64? {
+        try await database.query(
+            """
+            SELECT d.id FROM domains d
+            WHERE d.domain = \(name.description) AND d.deleted_at IS NULL AND \(SQL.domainVisible(to: scope))
+            """
+        ).first?.int64("id")
+    }
+
+    /// What a mail program is to log in to a domain with at first; nil for one that is not hosted here, or suspended.
+    public func clientLogin(of name: DomainName) async throws -> Domain.ClientLogin? {
+        try await database.query(
+            """
+            SELECT client_login FROM domains
+            WHERE domain = \(name.description) AND deleted_at IS NULL AND status <> 'suspended'
+            """
+        ).first.map { Domain.ClientLogin(rawValue: try $0.string("client_login")) ?? .password }
     }
 
     private func list(where condition: SQL) async throws -> [Domain] {

@@ -15,6 +15,9 @@ enum DomainTotals {
             """)
     }
 
+    /// Has others who add to the domain wait until the transaction ends: an address that is found to be free stays so.
+    static func lock(domainID: Int64, in tx: Transaction) throws { try change(domainID: domainID, in: tx) }
+
     /// Counts anew: what was written by something else than these stores is found.
     /// - Parameter condition: On `domains d`.
     static func recount(where condition: SQL) -> SQL {

@@ -2,42 +2,70 @@ import MariaDB
 import MailModel
 
 extension RevocationStore {
-    /// Revokes many mailboxes, and users, with as many statements as one: a large customer is suspended in a moment.
+    /// How many mailboxes a statement revokes: a small part of the time that a statement has.
+    static let sliceSize = 10_000
+
+    /// Revokes many mailboxes, and users, with as many statements as one, and as many again for each further ten thousand:
+    /// a large customer is suspended in a moment.
     ///
     /// - Parameters:
     ///   - accounts: Which, as a condition on `accounts a` and their `domains d`.
     ///   - users: Which, as a condition on `users u`; nil for none.
+    ///   - slice: How many mailboxes at a time.
     /// - Returns: The revocations to announce.
-    static func addAll(accounts: SQL, users: SQL? = nil, in tx: Transaction) throws -> [Revocation] {
-        let groups = [users.map(Group.users), Group.accounts(accounts)].compactMap(\.self)
+    static func addAll(
+        accounts: SQL, users: SQL? = nil, slice: Int = RevocationStore.sliceSize, in tx: Transaction
+    ) throws -> [Revocation] {
+        let slices = try slices(of: accounts, slice, in: tx)
+        let groups = [users.map(Group.users)].compactMap(\.self) + slices.map(Group.accounts)
         for group in groups { for statement in group.endings { try tx.execute(statement) } }
         // As for one: who was just getting a token has got it.
         let now = try clock(in: tx)
         var revocations: [Revocation] = []
         for group in groups {
-            try tx.execute(
+            // Its rows have their ids from here on: those of the slices before need not be looked at again.
+            let first = try tx.execute(
                 """
                 INSERT INTO revocations (at, kind, value, not_before)
                 SELECT \(now), \(group.kind.rawValue), \(group.value), \(now) FROM \(group.rows)
-                """)
+                """
+            ).lastInsertID
             for source in group.mailboxes {
                 try tx.execute(
                     """
                     INSERT IGNORE INTO revocation_mailboxes (revocation_id, email)
                     SELECT r.id, m.email FROM revocations r JOIN (\(source)) m ON m.value = r.value
-                    WHERE r.at = \(now) AND r.kind = \(group.kind.rawValue)
+                    WHERE r.at = \(now) AND r.id >= \(first) AND r.kind = \(group.kind.rawValue)
                     """)
             }
             revocations += try tx.query(
                 select(
                     where: """
-                        r.at = \(now) AND r.kind = \(group.kind.rawValue)
+                        r.at = \(now) AND r.id >= \(first) AND r.kind = \(group.kind.rawValue)
                         AND r.value IN (SELECT \(group.value) FROM \(group.rows)) ORDER BY r.id
                         """)
             ).map(revocation)
             try tx.execute(group.appPasswords)
         }
         return revocations
+    }
+
+    /// The condition on mailboxes in parts that have about `slice` of them each, in order of their ids.
+    private static func slices(of condition: SQL, _ slice: Int, in tx: Transaction) throws -> [SQL] {
+        var slices: [SQL] = [], last: Int64 = 0
+        func end() throws -> Int64? {
+            try tx.query(
+                """
+                SELECT a.id FROM accounts a JOIN domains d ON d.id = a.domain_id
+                WHERE (\(condition)) AND a.id > \(last) ORDER BY a.id LIMIT 1 OFFSET \(slice - 1)
+                """
+            ).first?.int64("id")
+        }
+        while let id = try end() {
+            slices.append("(\(condition)) AND a.id > \(last) AND a.id <= \(id)")
+            last = id
+        }
+        return slices + ["(\(condition)) AND a.id > \(last)"]
     }
 
     /// Rows whose owners are revoked together.

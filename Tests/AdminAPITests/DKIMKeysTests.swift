@@ -99,6 +99,12 @@ import Testing
         #expect(throws: Failure.self) { try keys("/nonexistent").sign(domain, with: ["mail"]) }
     }
 
+    @Test func aSelectorIsOneLabel() {
+        #expect(["mail", "M2026-11", "a"].allSatisfy(AdminSettings.isSelector))
+        let wrong = ["", "-a", "a-", "a.b", "a/b", "..", "a b", "ü", String(repeating: "a", count: 61)]
+        #expect(!wrong.contains(where: AdminSettings.isSelector))
+    }
+
     @Test func selectorsOfADayDiffer() {
         let now: Int64 = 1_795_651_200_000
         let first = DKIMRotation.newSelector(taken: [], now: now)

@@ -39,12 +39,24 @@ import Testing
         #expect(old.passwordHash == "{SSHA256}abc")
     }
 
+    @Test func whatIsThereNeedsNoPassword() throws {
+        let bare = try row("a@b.test,,,5,,,").work()
+        #expect(!bare.isComplete && bare.address == "a@b.test")
+        #expect(try row("a@b.test,long enough,,,,,").work().isComplete)
+        #expect(try row("a@b.test,,{SSHA256}abc,,,,").work().isComplete)
+        guard case .alias(let alias, _) = try row("x@b.test,,,,,,a@b.test,false").work() else {
+            throw Failure.notFound("The alias")
+        }
+        #expect(!alias.sendAs)
+    }
+
     @Test(arguments: [
-        ("nobody,long enough,,,,,", "email"), ("a@b.test,short,,,,,", "password"), ("a@b.test,,,,,,", "password"),
+        ("nobody,long enough,,,,,", "email"), ("a@b.test,short,,,,,", "password"),
         ("a@b.test,,{PLAIN}x,,,,", "password_hash"), ("a@b.test,long enough,,0,,,", "quota_mb"),
         ("a@b.test,long enough,,many,,,", "quota_mb"), ("a@b.test,long enough,,,,-1,", "send_limit"),
         ("a@b.test,long enough,{SSHA256}x,,,,", "password"), ("a@b.test,,,,,,nobody", "destination"),
         ("a+b@c.test,,,,,,x@y.test", "source"),
+        ("x@b.test,,,,,,a@b.test,perhaps", "send_as"),
     ])
     func everyFaultNamesItsField(cells: String, field: String) {
         do {

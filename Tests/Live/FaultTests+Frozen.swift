@@ -31,6 +31,9 @@ extension FaultTests {
         try await stack.freezing("dovecot") {
             try await expectAway(within: .seconds(5)) { try await folders() }
             try await expectAway(within: .seconds(5)) { try await carol.client.get("/api/v1/mail/webmail/folders") }
+            try await expectAway(within: .seconds(4), [504]) {
+                try await platform.hoster.get(carol.accountRoute("/forwarding"))
+            }
             try await expectServed { try await domains() }
         }
         try await eventually(within: .seconds(4), "folders are listed again") { try await folders().status == 200 }

@@ -40,6 +40,15 @@ import Testing
         #expect(loop.status == 422 && loop.faultyFields == ["destinations"], "\(loop.text)")
     }
 
+    @Test func changesAreRecordedWithBeforeAndAfter() async throws {
+        let route = alice.accountRoute("/forwarding")
+        _ = try await alice.client.put(route, ["destinations": [.string(bob.email)]]).json(200)
+        let audit = "/api/v1/mail/audit?action=account.forwarding_changed&target=\(escaped(alice.email))"
+        let detail = try await platform.hoster.get(audit).json(200)["items"][0]["detail"]
+        #expect(detail["before.enabled"] == "false" && detail["after.enabled"] == "true", "\(detail)")
+        #expect(detail["before.destinations"] == "" && detail["after.destinations"].string == bob.email)
+    }
+
     /// By STARTTLS, with the platform's own authority; and not with a certificate that nobody vouches for.
     @Test func scriptsAreKeptUnderTLS() async throws {
         let settings = ["SIEVE_SECURITY": "starttls", "POLICY_PORT": "0", "TLS_CA_FILE": platform.stack.tlsCA]

@@ -66,6 +66,10 @@ import Testing
         let csv = try await platform.hoster.get("/api/v1/mail/export?domain_id=\(tenant.domainID)&format=csv")
         #expect(csv.headers["content-type"]?.hasPrefix("text/csv") == true && csv.text.contains("\"Ann, the first\""))
         #expect(!csv.text.contains("ARGON2ID") && !csv.text.contains("a good password"))
+        let again = try lines(try await platform.hoster.post("/api/v1/mail/import", json))
+        #expect(again.last?["unchanged"] == 2 && again.last?["failed"] == 0, "\(again)")
+        let cells = try lines(try await load(csv.text))
+        #expect(cells.last?["unchanged"] == 2 && cells.last?["failed"] == 0, "\(cells)")
         let alias: JSON = ["source": .string("info@\(tenant.domain)"), "destination": .string("ann@\(tenant.domain)")]
         let body: JSON = [
             "aliases": [alias],
@@ -73,6 +77,20 @@ import Testing
         ]
         let loaded = try lines(try await platform.hoster.post("/api/v1/mail/import", body))
         #expect(loaded.last?["created"] == 2, "\(loaded)")
+    }
+
+    @Test(arguments: ["json", "csv"]) func anAliasComesBackAsItWas(format: String) async throws {
+        _ = try await load(table)
+        let aliases = "/api/v1/mail/domains/\(tenant.domainID)/aliases"
+        let id = try await platform.hoster.get(aliases).json(200)["items"][0]["id"].int ?? 0
+        let change: JSON = ["destination": .string("ann@\(tenant.domain)"), "send_as": .bool(false)]
+        _ = try await platform.hoster.put("/api/v1/mail/aliases/\(id)", change).json(200)
+        let export = try await platform.hoster.get("/api/v1/mail/export?domain_id=\(tenant.domainID)&format=\(format)")
+        try #require(try await platform.hoster.delete("/api/v1/mail/aliases/\(id)").status == 204)
+        let type = format == "csv" ? "text/csv" : "application/json"
+        let done = try lines(try await load(export.text, type: type))
+        #expect(done.last?["created"] == 1 && done.last?["unchanged"] == 1 && done.last?["failed"] == 0, "\(done)")
+        #expect(try await platform.hoster.get(aliases).json(200)["items"][0]["send_as"] == false)
     }
 
     @Test func oldPasswordsComeAlong() async throws {

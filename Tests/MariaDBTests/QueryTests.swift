@@ -26,6 +26,10 @@ import TestSupport
             let rows = try await fixture.database.query("SELECT * FROM \(fixture.table)")
             let row = try #require(rows.first)
             #expect(try row.int("i") == -5)
+            #expect(try row.int64(at: row.position("i")) == -5)
+            #expect(try row.string(at: row.position("e")) == "b")
+            #expect(throws: MariaDBError.self) { try row.string(at: row.position("i")) }
+            #expect(throws: MariaDBError.self) { try row.position("none") }
             #expect(try row.int64("t") == -128)
             #expect(try row.uint64("u") == .max)
             #expect(throws: MariaDBError.self) { try row.int64("u") }

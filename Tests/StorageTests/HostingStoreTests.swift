@@ -1,6 +1,8 @@
 import MailModel
-import Storage
+import MariaDB
 import Testing
+
+@testable import Storage
 
 /// Domains and mailboxes that end, and what is written of them meanwhile.
 @Suite struct HostingStoreTests {
@@ -91,5 +93,81 @@ import Testing
         await #expect(throws: Failure.notFound("This domain")) {
             try await database.accounts.list(filter, .first, scope: .customer(other.customer.id))
         }
+    }
+
+    @Test func aMailboxRenamedTwiceEndsWhereItsNameSays() async throws {
+        let tenant = try await fixture.tenant(), id = tenant.account.id, domain = tenant.domain.domain
+        let first = AccountStore.Move(id: id, from: "\(domain)/info", to: "\(domain)/one")
+        _ = try await database.accounts.update(id, .init(localPart: "one"), scope: .everything, by: .command)
+        _ = try await database.accounts.update(id, .init(localPart: "two"), scope: .everything, by: .command)
+        // The stack's own caretaker may have been here already: then nothing waits any more.
+        try await database.accounts.endMove(first)
+        let rest = try await database.accounts.awaitingMove().filter { $0.id == id }
+        #expect(rest.allSatisfy { $0.to == "\(domain)/two" && $0.from != "\(domain)/info" }, "\(rest)")
+        for move in rest { try await database.accounts.endMove(move) }
+        #expect(try await database.accounts.awaitingMove().allSatisfy { $0.id != id })
+    }
+
+    @Test func totalsFollowWhatThereIs() async throws {
+        let tenant = try await fixture.tenant(), id = tenant.account.id
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for quota in [200, 300, 400, 500] {
+                group.addTask { [database] in
+                    _ = try await database.accounts.update(
+                        id, .init(quotaMB: quota), scope: .everything, by: .command)
+                }
+            }
+            try await group.waitForAll()
+        }
+        let account = try await database.accounts.find(id, scope: .everything)
+        #expect(try await database.domains.find(tenant.domain.id, scope: .everything).quotaMB == account.quotaMB)
+    }
+
+    @Test func anAddressIsAMailboxOrAnAlias() async throws {
+        let tenant = try await fixture.tenant(), name = try DomainName(tenant.domain.domain)
+        for number in 0..<10 {
+            let source = "n\(number)"
+            async let mailbox: Void = {
+                _ = try await fixture.account(source, of: tenant.domain)
+            }()
+            async let alias: Void = {
+                _ = try await database.aliases.create(
+                    domainID: tenant.domain.id,
+                    .init(source: source, destinations: [EmailAddress("x@elsewhere.test")]), scope: .everything,
+                    by: .command)
+            }()
+            _ = try? await mailbox
+            _ = try? await alias
+            let isMailbox = try await database.accounts.exists(email: "\(source)@\(name)")
+            let isAlias = try await database.aliases.exists(source, domainID: tenant.domain.id)
+            #expect(isMailbox != isAlias, "\(source)")
+        }
+    }
+
+    @Test func aTokenOfOneDomainGivesNoAddressOfAnother() async throws {
+        let tenant = try await fixture.tenant()
+        let other = try await database.domains.create(
+            .init(name: DomainName(Fixture.unique() + ".test"), customerID: tenant.customer.id, keys: []), by: .command)
+        let scope = Scope.limited(.init(domains: [tenant.domain.domain], addresses: []))
+        await #expect(throws: Failure.self) {
+            try await database.accounts.setSendAs(
+                tenant.account.id, [EmailAddress("boss@\(other.domain)")], scope: scope, by: .command)
+        }
+        try await database.accounts.setSendAs(
+            tenant.account.id, [EmailAddress("boss@\(tenant.domain.domain)")], scope: scope, by: .command)
+        #expect(try await database.accounts.sendAs(tenant.account.id, scope: scope).count == 1)
+    }
+
+    @Test(arguments: [1, 2, 3, 10]) func slicesRevokeEachOnce(slice: Int) async throws {
+        let tenant = try await fixture.tenant(), id = tenant.domain.id
+        var emails = [tenant.account.email]
+        for name in ["a", "b", "c", "d"] { emails.append(try await fixture.account(name, of: tenant.domain).email) }
+        let told = try await database.transaction { tx in
+            try RevocationStore.addAll(accounts: "a.domain_id = \(id)", slice: slice, in: tx)
+        }
+        #expect(told.map(\.value).sorted() == emails.sorted())
+        #expect(zip(told, told.dropFirst()).allSatisfy { $0.id < $1.id })
+        let kept = try await database.revocations.after((told.first?.id ?? 0) - 1)
+        #expect(kept.count { $0.kind == .account && emails.contains($0.value) } == emails.count)
     }
 }

@@ -180,7 +180,8 @@ import Testing
     }
 
     private func purge(_ account: Account) async throws {
-        _ = try await database.accounts.delete(account.id, purgeAt: Timestamp.now() + 60_000, scope: .everything, by: .command)
+        _ = try await database.accounts.delete(
+            account.id, purgeAt: Timestamp.now() + 60_000, scope: .everything, by: .command)
         let purge = try #require(try await database.accounts.purge(account.id, scope: .everything, by: .command))
         try await database.accounts.remove(purge)
     }

@@ -98,10 +98,11 @@ struct ClientRoutes: Sendable {
             name = address?.domain ?? (try? DomainName(text))
         }
         if name == nil { name = Self.host(request) }
-        guard let name, let domain = try await domains.find(name: name, scope: .everything), domain.status != .suspended
-        else { throw Failure.notFound("Mail for this domain") }
+        guard let name, let login = try await domains.clientLogin(of: name) else {
+            throw Failure.notFound("Mail for this domain")
+        }
         return ClientConfiguration(
-            domain: domain.domain, address: address, isOAuthFirst: domain.clientLogin == .oauth2, settings: settings)
+            domain: name.description, address: address, isOAuthFirst: login == .oauth2, settings: settings)
     }
 
     /// The domain that a host of ours stands for: without the label that brought the request here.

@@ -36,10 +36,13 @@ struct SieveRoutes: Sendable {
         let body: SieveRules.Forwarding = try await request.decode()
         let wanted = try body.checked(own: account.email)
         let rules = try await scripts.change(account.email) { $0.forwarding = wanted }
+        func detail(_ forwarding: SieveRules.Forwarding) -> [String: String] {
+            ["destinations": forwarding.destinations.joined(separator: " "), "enabled": "\(forwarding.enabled)"]
+        }
         await record(
-            "account.forwarding_changed", account,
-            ["destinations": wanted.destinations.joined(separator: " "), "enabled": "\(wanted.enabled)"], context)
-        return try .json(rules.forwarding)
+            "account.forwarding_changed", account, detail(rules.before.forwarding), detail(rules.after.forwarding),
+            context)
+        return try .json(rules.after.forwarding)
     }
 
     @Sendable private func setAutoreply(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -47,8 +50,10 @@ struct SieveRoutes: Sendable {
         let body: SieveRules.Autoreply = try await request.decode()
         let wanted = try body.checked()
         let rules = try await scripts.change(account.email) { $0.autoreply = wanted }
-        await record("account.autoreply_changed", account, ["enabled": "\(wanted.enabled)"], context)
-        return try .json(rules.autoreply)
+        await record(
+            "account.autoreply_changed", account, ["enabled": "\(rules.before.autoreply.enabled)"],
+            ["enabled": "\(rules.after.autoreply.enabled)"], context)
+        return try .json(rules.after.autoreply)
     }
 
     @Sendable private func setFilters(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -59,8 +64,10 @@ struct SieveRoutes: Sendable {
         }
         for (index, filter) in body.filters.enumerated() { try filter.check("filters.\(index)") }
         let rules = try await scripts.change(account.email) { $0.filters = body.filters }
-        await record("account.filters_changed", account, ["filters": "\(body.filters.count)"], context)
-        return try .json(Filters(filters: rules.filters))
+        await record(
+            "account.filters_changed", account, ["filters": "\(rules.before.filters.count)"],
+            ["filters": "\(rules.after.filters.count)"], context)
+        return try .json(Filters(filters: rules.after.filters))
     }
 
     private func account(_ context: CallerContext) async throws -> Account {
@@ -69,9 +76,12 @@ struct SieveRoutes: Sendable {
     }
 
     private func record(
-        _ action: String, _ account: Account, _ detail: [String: String], _ context: CallerContext
+        _ action: String, _ account: Account, _ before: [String: String], _ after: [String: String],
+        _ context: CallerContext
     ) async {
-        let domain = try? await platform.database.domains.find(account.domainID, scope: .everything)
+        let fields = before.map { ("before.\($0)", $1) } + after.map { ("after.\($0)", $1) }
+        let detail = Dictionary(uniqueKeysWithValues: fields)
+        let domain = try? await platform.database.domains.reach(account.domainID, scope: .everything)
         await platform.audit.record(
             action, target: account.email, customerID: domain?.customerID, detail: detail, by: context)
     }

@@ -16,7 +16,7 @@ struct SieveScripts: Sendable {
         tokens = settings.serviceToken.map { MailTokenSource(authURL: settings.authURL, serviceToken: $0) }
     }
 
-    /// - Throws: `Failure`: `conflict` `no_active_mailbox` while it is suspended, `unavailable`.
+    /// - Throws: `Failure`: `conflict` `no_active_mailbox` while it is suspended, `unavailable`, `timeout`, `upstream`.
     func rules(of email: String) async throws -> SieveRules {
         try await inSession(email) { session in
             try await session.get(SieveScript.name).flatMap(SieveScript.init(parsing:))?.rules ?? SieveRules()
@@ -25,16 +25,19 @@ struct SieveScripts: Sendable {
 
     /// Changes the rules, and has them run; a script of the person's own that ran before runs after them from now on.
     /// - Throws: as `rules`.
-    func change(_ email: String, _ change: @Sendable (inout SieveRules) -> Void) async throws -> SieveRules {
+    func change(
+        _ email: String, _ change: @Sendable (inout SieveRules) -> Void
+    ) async throws -> (before: SieveRules, after: SieveRules) {
         try await inSession(email) { session in
             let active = try await session.list().active
             let kept = try await session.get(SieveScript.name).flatMap(SieveScript.init(parsing:))
-            var rules = kept?.rules ?? SieveRules()
+            let before = kept?.rules ?? SieveRules()
+            var rules = before
             change(&rules)
             let personal = active.flatMap { $0 == SieveScript.name ? kept?.personal : $0 }
             try await session.put(SieveScript.name, SieveScript(rules, personal: personal).text)
             if active != SieveScript.name { try await session.activate(SieveScript.name) }
-            return rules
+            return (before, rules)
         }
     }
 
@@ -48,10 +51,20 @@ struct SieveScripts: Sendable {
         // A token that was revoked meanwhile is got anew, once.
         do { return try await attempt(email, tokens, body) } catch ManageSieveError.refused {
             await tokens.invalidate(email)
-        } catch ManageSieveError.away { throw Failure.unavailable("Dovecot") }
-        do { return try await attempt(email, tokens, body) } catch ManageSieveError.refused {
-            throw Failure(.upstream, code: "sieve_refused", "The mail server did not take the rules.")
-        } catch is ManageSieveError { throw Failure.unavailable("Dovecot") }
+        } catch let error as ManageSieveError { throw Self.failure(error) }
+        do { return try await attempt(email, tokens, body) } catch let error as ManageSieveError {
+            throw Self.failure(error)
+        }
+    }
+
+    private static func failure(_ error: ManageSieveError) -> Failure {
+        switch error {
+        case .away, .ended: .unavailable("Dovecot")
+        case .late: .timeout("Dovecot")
+        case .refused: Failure(.upstream, code: "sieve_refused", "The mail server did not take the rules.")
+        case .malformed:
+            Failure(.upstream, code: "sieve_malformed", "The mail server's answer is not understood.")
+        }
     }
 
     private func attempt<Value: Sendable>(

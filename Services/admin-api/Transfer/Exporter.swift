@@ -22,7 +22,7 @@ struct Exporter: Sendable {
             let limit = account.sendLimit.map(String.init) ?? ""
             try await write(
                 CSV.line([
-                    "\(account.id)", account.email, "", "", "\(account.quotaMB)", account.displayName, limit, "",
+                    "\(account.id)", account.email, "", "", "\(account.quotaMB)", account.displayName, limit, "", "",
                     account.status.rawValue,
                 ]))
         }
@@ -30,7 +30,7 @@ struct Exporter: Sendable {
             try await write(
                 CSV.line([
                     "\(alias.id)", "\(alias.source)@\(domain)", "", "", "", "", "",
-                    alias.destination.joined(separator: " "), "",
+                    alias.destination.joined(separator: " "), "\(alias.sendAs)", "",
                 ]))
         }
     }

@@ -15,10 +15,14 @@ struct ImportRow: Sendable, Equatable {
     var sendLimit: String?
     /// Of an alias: where it leads, and that it is one.
     var destination: [String]?
+    /// Of an alias: whether who receives through it may send as it.
+    var sendAs: String?
 
     static let columns = [
-        "email", "password", "password_hash", "quota_mb", "display_name", "send_limit", "destination",
+        "email", "password", "password_hash", "quota_mb", "display_name", "send_limit", "destination", "send_as",
     ]
+    /// What an export tells beside, and an import does not ask for.
+    static let ignoredColumns = ["id", "status"]
 
     /// Reads the cells of a row by the names in the table's head.
     init(_ row: CSV.Row, head: [String]) {
@@ -32,6 +36,7 @@ struct ImportRow: Sendable, Equatable {
             case "display_name": displayName = cell
             case "send_limit": sendLimit = cell
             case "destination": destination = cell.split(separator: " ").map(String.init)
+            case "send_as": sendAs = cell
             default: break
             }
         }
@@ -51,13 +56,25 @@ struct ImportRow: Sendable, Equatable {
         self.line = line
         email = alias.source
         destination = alias.destination.addresses
+        sendAs = alias.send_as.map { "\($0)" }
     }
 
     /// What is to be made, once nothing is wrong with it.
     enum Work: Sendable, Equatable {
-        /// The hash of the draft is empty until the password is hashed.
+        /// The hash of the draft is empty until the password is hashed; without a password it is none that can be made,
+        /// only one that is there.
         case account(AccountStore.Draft, domain: DomainName, password: String?)
         case alias(AliasStore.Draft, domain: DomainName)
+
+        /// Of a mailbox.
+        var address: String? {
+            if case .account(let draft, let domain, _) = self { "\(draft.localPart)@\(domain)" } else { nil }
+        }
+
+        /// Whether it can be made: a mailbox that is not there needs a password.
+        var isComplete: Bool {
+            if case .account(let draft, _, nil) = self { !draft.passwordHash.isEmpty } else { true }
+        }
 
         var domain: DomainName {
             switch self {
@@ -74,7 +91,9 @@ struct ImportRow: Sendable, Equatable {
             else { throw Failure.invalid("email", code: "invalid_address", "must be an address, or *@ and a domain") }
             let source = try AliasRule.source(String(email[..<at]), of: domain)
             return .alias(
-                .init(source: source, destinations: try AliasRule.destinations(destination)), domain: domain)
+                .init(
+                    source: source, destinations: try AliasRule.destinations(destination),
+                    sendAs: try flag(sendAs, "send_as") ?? true), domain: domain)
         }
         let address = try EmailAddress(email)
         _ = try AccountStore.address(address.localPart, of: address.domain)
@@ -103,11 +122,18 @@ struct ImportRow: Sendable, Equatable {
                 )
             }
             return hash
-        case (nil, nil):
-            throw Failure.invalid("password", code: "required", "a password or a password_hash is required")
+        case (nil, nil): return ""
         case (_?, _?):
             throw Failure.invalid("password", code: "ambiguous", "give a password or a password_hash, not both")
         }
+    }
+
+    private func flag(_ text: String?, _ field: String) throws -> Bool? {
+        guard let text else { return nil }
+        guard let flag = Bool(text.lowercased()) else {
+            throw Failure.invalid(field, code: "not_a_flag", "must be true or false")
+        }
+        return flag
     }
 
     private func number(_ text: String?, _ field: String) throws -> Int? {
@@ -128,12 +154,23 @@ struct ImportBody: Decodable {
         var quota_mb: Int?
         var display_name: String?
         var send_limit: Int?
+        // What an export tells of a mailbox beside; nothing of it is taken.
+        var id: Int64?
+        var domain_id: Int64?
+        var used_mb: Int?
+        var messages: Int?
+        var status: String?
+        var last_login: String?
+        var created_at: String?
+        var deleted_at: String?
+        var purge_at: String?
     }
 
     struct Alias: Decodable {
         /// An address, or `*@` and the domain.
         let source: String
         let destination: Destinations
+        var send_as: Bool?
     }
 
     var accounts: [Account]?

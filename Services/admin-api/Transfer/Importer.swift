@@ -42,7 +42,7 @@ struct Importer: Sendable {
         var seen: Set<String> = []
         var domains: [DomainName: Int64] = [:]
         for start in stride(from: 0, to: rows.count, by: Self.batch) {
-            var ready: [(row: ImportRow, work: ImportRow.Work, domainID: Int64)] = []
+            var items: [Item] = []
             for row in rows[start..<min(start + Self.batch, rows.count)] {
                 do {
                     let work = try row.work()
@@ -50,27 +50,47 @@ struct Importer: Sendable {
                         throw Failure.invalid("email", code: "duplicate", "stands in the file twice")
                     }
                     let id = try await domainID(work.domain, &domains)
-                    ready.append((row, work, id))
+                    items.append((row, work, id))
                 } catch let failure as Failure { try await report(Self.failed(row, failure)) }
             }
-            for outcome in dryRun ? try await dryRunOutcomes(ready) : try await make(ready) {
-                try await report(outcome)
-            }
+            for outcome in try await outcomes(items, dryRun: dryRun) { try await report(outcome) }
         }
+    }
+
+    private typealias Item = (row: ImportRow, work: ImportRow.Work, domainID: Int64)
+
+    /// What becomes of a batch. Where it cannot be made at all, because the database is away, say, its rows have failed and
+    /// the next batch is tried.
+    private func outcomes(_ items: [Item], dryRun: Bool) async throws -> [Outcome] {
+        do {
+            // What is there needs no password, and no hash of one.
+            let existing = try await database.accounts.existing(emails: items.compactMap(\.work.address))
+            var outcomes: [Outcome] = [], ready: [Item] = []
+            for item in items {
+                if let address = item.work.address, existing.contains(address) {
+                    outcomes.append(Outcome(line: item.row.line, email: item.row.email, status: .unchanged))
+                } else if item.work.isComplete {
+                    ready.append(item)
+                } else {
+                    let missing = Failure.invalid(
+                        "password", code: "required", "a password or a password_hash is required")
+                    outcomes.append(Self.failed(item.row, missing))
+                }
+            }
+            return outcomes + (try await dryRun ? dryRunOutcomes(ready) : make(ready))
+        } catch let failure as Failure { return items.map { Self.failed($0.row, failure) } }
     }
 
     private func domainID(_ name: DomainName, _ known: inout [DomainName: Int64]) async throws -> Int64 {
         if let id = known[name] { return id }
-        guard let domain = try await database.domains.find(name: name, scope: scope) else {
+        guard let id = try await database.domains.id(of: name, scope: scope) else {
             throw Failure.invalid("email", code: "unknown_domain", "is at a domain that is not yours here")
         }
-        known[name] = domain.id
-        return domain.id
+        known[name] = id
+        return id
     }
 
-    private func dryRunOutcomes(
-        _ ready: [(row: ImportRow, work: ImportRow.Work, domainID: Int64)]
-    ) async throws -> [Outcome] {
+    private func dryRunOutcomes(_ ready: [Item]) async throws -> [Outcome] {
         var outcomes: [Outcome] = []
         for item in ready {
             let email = item.row.email.lowercased()
@@ -86,7 +106,7 @@ struct Importer: Sendable {
         return outcomes
     }
 
-    private func make(_ ready: [(row: ImportRow, work: ImportRow.Work, domainID: Int64)]) async throws -> [Outcome] {
+    private func make(_ ready: [Item]) async throws -> [Outcome] {
         let hashes = try await hash(ready.map(\.work))
         var orders: [ImportOrder] = []
         for (item, hash) in zip(ready, hashes) {
@@ -117,11 +137,21 @@ struct Importer: Sendable {
             for (index, work) in works.enumerated() {
                 guard case .account(_, _, let password?) = work else { continue }
                 if running >= 8, let (done, hash) = try await group.next() { hashes[done] = hash } else { running += 1 }
-                group.addTask { (index, try await passwords.hash(password)) }
+                group.addTask { (index, try await patientHash(password)) }
             }
             for try await (done, hash) in group { hashes[done] = hash }
             return hashes
         }
+    }
+
+    /// An import has time: it waits until those who log in leave room for its hashes, a minute at most.
+    private func patientHash(_ password: String) async throws -> String {
+        for _ in 0..<120 {
+            do { return try await passwords.hash(password) } catch let failure as Failure
+                where failure.kind == .unavailable
+            { try await Task.sleep(for: .milliseconds(500)) }
+        }
+        return try await passwords.hash(password)
     }
 
     private static func failed(_ row: ImportRow, _ failure: Failure) -> Outcome {

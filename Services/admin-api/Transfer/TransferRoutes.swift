@@ -2,6 +2,7 @@ import Credentials
 import HTTPService
 import HTTPTypes
 import Hummingbird
+import Logging
 import MailModel
 import NIOCore
 import Platform
@@ -54,19 +55,26 @@ struct TransferRoutes: Sendable {
             database: platform.database, passwords: passwords, scope: context.caller.scope, origin: .init(context))
         guard !isDry else { return try .json(try await dryRun(importer, rows)) }
         await platform.audit.record("import.started", target: "\(rows.count) rows", by: context)
+        let logger = context.logger
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson", .cacheControl: "no-store"],
             body: .init { writer in
                 var counts: [Importer.Outcome.Status: Int] = [:]
-                try await importer.run(rows, dryRun: false) { outcome in
-                    counts[outcome.status, default: 0] += 1
-                    try await writer.write(Self.line(outcome))
+                do {
+                    try await importer.run(rows, dryRun: false) { outcome in
+                        counts[outcome.status, default: 0] += 1
+                        try await writer.write(Self.line(outcome))
+                    }
+                } catch let error as CancellationError { throw error } catch {
+                    // The answer has begun: how far it came is told at its end all the same.
+                    logger.error("Import broken off", metadata: ["error": "\(error)"])
                 }
+                let created = counts[.created] ?? 0, unchanged = counts[.unchanged] ?? 0
                 try await writer.write(
                     Self.line(
                         Summary(
-                            rows: rows.count, created: counts[.created] ?? 0, unchanged: counts[.unchanged] ?? 0,
-                            failed: counts[.failed] ?? 0)))
+                            rows: rows.count, created: created, unchanged: unchanged,
+                            failed: rows.count - created - unchanged)))
                 try await writer.finish(nil)
             })
     }
@@ -98,7 +106,7 @@ struct TransferRoutes: Sendable {
                 "body", code: "no_head",
                 "must begin with a line of column names: \(ImportRow.columns.joined(separator: ","))")
         }
-        if let unknown = head.first(where: { !ImportRow.columns.contains($0) && $0 != "id" && $0 != "status" }) {
+        if let unknown = head.first(where: { !(ImportRow.columns + ImportRow.ignoredColumns).contains($0) }) {
             throw Failure.invalid(unknown, code: "unknown_field", "is not a known column")
         }
         return table.dropFirst().map { ImportRow($0, head: head) }
