@@ -57,7 +57,11 @@ struct Caretaker: Sendable {
     func end(_ purge: DomainStore.Purge) async throws -> Bool {
         let domains = database.domains
         let domain = try await domains.provisioning(purge.id)
-        guard try await dns.withdraw(domain), let held = try await domains.renew(purge) else { return false }
+        guard try await dns.withdraw(domain) else {
+            try await domains.release(purge)
+            return false
+        }
+        guard let held = try await domains.renew(purge) else { return false }
         try await folders.remove(domain.domain.description)
         guard let last = try await domains.renew(held) else { return false }
         try keys.remove(domain.domain, selectors: domain.keys.map(\.selector))

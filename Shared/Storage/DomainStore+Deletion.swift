@@ -91,6 +91,12 @@ extension DomainStore {
         }
     }
 
+    /// Gives the right back before its time, to whoever comes next.
+    public func release(_ purge: Purge) async throws {
+        try await database.execute(
+            "UPDATE domains SET purge_lease = NULL WHERE id = \(purge.id) AND purge_lease = \(purge.lease)")
+    }
+
     /// The domains whose time is over and which nobody is ending.
     public func awaitingPurge(limit: Int = 20) async throws -> [Int64] {
         let now = Timestamp.now()

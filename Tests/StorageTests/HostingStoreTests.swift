@@ -34,6 +34,8 @@ import Testing
         let renewed = try #require(try await database.domains.renew(purge))
         #expect(try await database.domains.renew(purge) == nil, "it is another by now")
         #expect(try await database.domains.remove(purge) == false)
+        try await database.domains.release(purge)
+        #expect(try await database.domains.claimPurge(domain.id) == nil, "only its holder gives it back")
         #expect(try await database.domains.remove(renewed))
         #expect(try await database.domains.claimPurge(domain.id) == nil)
     }

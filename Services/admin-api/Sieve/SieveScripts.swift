@@ -37,7 +37,7 @@ struct SieveScripts: Sendable {
             let personal = active.flatMap { $0 == SieveScript.name ? kept?.personal : $0 }
             try await session.put(SieveScript.name, SieveScript(rules, personal: personal).text)
             if active != SieveScript.name { try await session.activate(SieveScript.name) }
-            return (before, rules)
+            return (before: before, after: rules)
         }
     }
 
