@@ -63,6 +63,24 @@ extension FaultTests {
         for key in signing { #expect(keys.contains("\(name).\(key["selector"].string ?? "").key"), "\(key)") }
     }
 
+    /// A key that PowerDNS does not take is somebody's mistake: once it is mended the records come by themselves.
+    @Test func aKeyThatIsRefusedIsNoEnd() async throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent(unique("key")).path
+        try Data("wrong".utf8).write(to: URL(filePath: file))
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let own = try await OwnService(
+            "admin-api", of: platform, settings: ["PDNS_API_KEY_FILE": file, "POLICY_PORT": "0"])
+        defer { own.stop() }
+        let name = unique("locked") + ".test"
+        let made = try await own.client.with(platform.hoster.credentials).post(
+            "/api/v1/mail/domains", ["domain": .string(name), "customer_id": .int(tenant.customerID)]
+        ).json(201)
+        #expect(made["dns"]["status"] == "pending", "\(made["dns"])")
+        try await eventually(within: .seconds(10), "the records are written") {
+            try await platform.dig("MX", name).count == 1
+        }
+    }
+
     @Test func purgingWaitsForTheDNS() async throws {
         let other = try await platform.newTenant()
         try stack.kill("powerdns")
