@@ -73,9 +73,7 @@ import Testing
         #expect(try await factors.begin(tenant.subject, sealed: [1]))
         try await factors.replaceRecoveryCodes(tenant.subject, hashes: [Fixture.hash()])
         _ = try await database.accounts.delete(tenant.account.id, purgeAt: 0, scope: .everything, by: .command)
-        for purge in try await database.accounts.awaitingPurge() where purge.id == tenant.account.id {
-            try await database.accounts.remove(purge)
-        }
+        try await database.accounts.remove(#require(try await database.accounts.claimPurge(tenant.account.id)))
         #expect(try await factors.secret(of: tenant.subject) == nil)
         #expect(try await factors.recoveryCodesLeft(of: tenant.subject) == 0)
     }

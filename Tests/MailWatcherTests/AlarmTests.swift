@@ -2,8 +2,8 @@ import Testing
 
 @testable import MailWatcher
 
-/// What wakes a watch.
-struct HearingTests {
+/// What wakes a watch by itself.
+struct AlarmTests {
     @Test("an alarm set for sooner rings sooner, and the later one no more", .timeLimit(.minutes(1)))
     func alarms() async {
         let hearing = Hearing()
