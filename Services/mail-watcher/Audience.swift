@@ -16,7 +16,8 @@ struct Audience: Sendable {
     let tickets: Tickets
 
     /// - Throws: `Failure`: `unauthorized`, `malformed` (two credentials, or a bad query), `forbidden`, `invalid` when a
-    ///   service token names no account, `notFound` for an account of somebody else.
+    ///   service token names no account, `notFound` for an account of somebody else, `unavailable` when it is not known
+    ///   whether the credentials count.
     func subscriber(for request: Request) async throws -> Subscriber {
         let query = try request.query()
         let identity = try await identity(of: request, ticket: query["ticket"])
@@ -52,7 +53,10 @@ struct Audience: Sendable {
     }
 
     private func alive(_ identity: Subscriber.Identity) async throws -> Subscriber.Identity {
-        if case .person(let token) = identity, isRevoked(token) || token.exp * 1000 <= Timestamp.now() {
+        guard case .person(let token) = identity else { return identity }
+        // A ticket, or a token among the protocols, has not passed the authenticator.
+        try platform.revocations.requireLoaded()
+        if isRevoked(token) || token.exp * 1000 <= Timestamp.now() {
             throw Failure(.unauthorized, code: "invalid_token", "The token is not valid, has expired or was revoked.")
         }
         return identity

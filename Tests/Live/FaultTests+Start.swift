@@ -22,6 +22,13 @@ extension FaultTests {
             #expect(ready.status == 503 || (lacksNothingVital && ready.status == 200), "\(service.name): \(ready.text)")
             #expect(ready.text.contains("down") || ready.text.contains("degraded"), "\(service.name): \(ready.text)")
         }
+        // A token among the WebSocket's protocols is good, but whether it was revoked nobody can tell yet.
+        let watcher = try #require(started.first { $0.name == "mail-watcher" })
+        try await eventually(within: .seconds(5), "nobody listens before the revocations are known") {
+            let reply = try await watcher.client.get(
+                "/api/v1/mail/events", headers: [("Sec-WebSocket-Protocol", "bearer, \(alice.accessToken)")])
+            return reply.status == 503 && reply.text.contains("list of revocations")
+        }
         try await stack.up()
         for service in started {
             try await eventually(within: .seconds(5), "\(service.name) recovers by itself") {
