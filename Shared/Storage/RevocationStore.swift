@@ -166,12 +166,23 @@ public struct RevocationStore: Sendable {
     ///
     /// Ids are given out before the transactions that use them commit, so a smaller id may appear after a greater one:
     /// readers ask from a little before the last id they saw, and applying one twice does no harm.
-    public func after(_ id: Int64) async throws -> [Revocation] {
+    public func after(_ id: Int64) async throws -> [Revocation] { try await after(id, slice: Self.sliceSize) }
+
+    /// - Parameter slice: How many a statement reads: nobody is let in before all were, so that a great many must not
+    ///   take longer than a statement may.
+    func after(_ id: Int64, slice: Int) async throws -> [Revocation] {
         // No token lives longer than an hour.
         let horizon = Timestamp.now() - 2 * 3_600_000
-        return try await database.query(
-            Self.select(where: "r.id > \(id) AND r.at > \(horizon) ORDER BY r.id")
-        ).map(Self.revocation)
+        let row = try await database.query("SELECT MIN(id) AS id FROM revocations WHERE at > \(horizon)").first
+        guard let oldest = try row?.optionalInt64("id") else { return [] }
+        var found: [Revocation] = [], last = max(id, oldest - 1)
+        while true {
+            let rows = try await database.query(
+                Self.select(where: "r.id > \(last) AND r.at > \(horizon) ORDER BY r.id LIMIT \(slice)"))
+            found += try rows.map(Self.revocation)
+            guard rows.count == slice, let end = found.last?.id else { return found }
+            last = end
+        }
     }
 
     static func select(where condition: SQL) -> SQL {

@@ -171,5 +171,9 @@ import Testing
         #expect(zip(told, told.dropFirst()).allSatisfy { $0.id < $1.id })
         let kept = try await database.revocations.after((told.first?.id ?? 0) - 1)
         #expect(kept.count { $0.kind == .account && emails.contains($0.value) } == emails.count)
+        // However many a statement reads, each is read once.
+        let read = try await database.revocations.after((told.first?.id ?? 0) - 1, slice: slice)
+        #expect(read.filter { emails.contains($0.value) } == kept.filter { emails.contains($0.value) })
+        #expect(zip(read, read.dropFirst()).allSatisfy { $0.id < $1.id })
     }
 }
