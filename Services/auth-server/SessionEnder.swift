@@ -34,6 +34,8 @@ final class SessionEnder: Service {
         var schedule = KickSchedule()
         /// The revocations acted upon: the feed tells of each more than once, and whoever logged in anew meanwhile stays.
         var done: Set<Int64> = []
+        /// Those before: what the feed tells of again, a large customer's suspension too, is in one of the two.
+        var doneBefore: Set<Int64> = []
         /// How long to leave Dovecot alone after a failure.
         var pause = Duration.milliseconds(125)
         /// What was revoked up to then, others ended before we heard of anything: milliseconds since 1970.
@@ -65,8 +67,10 @@ final class SessionEnder: Service {
         let now = Timestamp.now()
         let horizon = max(begin, now - Self.horizon)
         let news = state.withLockedValue { state in
-            if state.done.count > 100_000 { state.done.removeAll() }
-            let news = revocations.filter { $0.at > horizon && state.done.insert($0.id).inserted }
+            if state.done.count > 100_000 { (state.doneBefore, state.done) = (state.done, []) }
+            let news = revocations.filter {
+                $0.at > horizon && !state.doneBefore.contains($0.id) && state.done.insert($0.id).inserted
+            }
             guard doveadm != nil else { return news }
             for revocation in news {
                 for email in revocation.mailboxes { state.schedule.begin(email, revokedAt: revocation.at) }
@@ -110,9 +114,16 @@ final class SessionEnder: Service {
         do { moment = try await ledger.kickedUntil() } catch {
             logger.warning("Not known which sessions were ended before", metadata: ["error": "\(error)"])
         }
-        let found = moment
+        let found = Self.start(after: moment, began: began, now: Timestamp.now())
         state.withLockedValue { $0.endedByOthers = found }
         return found
+    }
+
+    /// From when on revocations are ours to act upon: milliseconds since 1970, as all of these. What was revoked since we
+    /// began we hear of ourselves; a moment to come was noted by a clock that was wrong, and says nothing.
+    /// - Parameter moment: Up to then others have ended what was revoked.
+    static func start(after moment: Int64, began: Int64, now: Int64) -> Int64 {
+        moment > now ? 0 : min(moment, began - settlingTime)
     }
 
     /// Tells those that start later how far we are.

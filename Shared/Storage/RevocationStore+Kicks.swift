@@ -1,3 +1,4 @@
+import MailModel
 import MariaDB
 
 extension RevocationStore {
@@ -8,9 +9,14 @@ extension RevocationStore {
             ?? 0
     }
 
-    /// Notes such a moment; one that is earlier than what is known changes nothing.
+    /// Notes such a moment; one that is earlier than what is known changes nothing, unless that is yet to come: a clock
+    /// was wrong.
     public func noteKicked(until moment: Int64) async throws {
+        let now = Timestamp.now()
         try await database.execute(
-            "UPDATE kick_progress SET kicked_until = \(moment) WHERE id = 1 AND kicked_until < \(moment)")
+            """
+            UPDATE kick_progress SET kicked_until = \(moment)
+            WHERE id = 1 AND (kicked_until < \(moment) OR kicked_until > \(now))
+            """)
     }
 }

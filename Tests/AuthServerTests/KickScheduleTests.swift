@@ -45,6 +45,13 @@ import Testing
         #expect((20...60).contains(tries) && now - start >= .seconds(300) && now - start < .seconds(320))
     }
 
+    @Test func whoStartsGoesOnWhereOthersAre() {
+        #expect(SessionEnder.start(after: 0, began: 500_000, now: 500_100) == 0, "nobody was before")
+        #expect(SessionEnder.start(after: 400_000, began: 500_000, now: 500_100) == 400_000)
+        #expect(SessionEnder.start(after: 900_000, began: 500_000, now: 990_000) == 440_000, "we are here since")
+        #expect(SessionEnder.start(after: 500_101, began: 500_000, now: 500_100) == 0, "of a wrong clock")
+    }
+
     @Test func whatIsRevokedAgainMeanwhileBeginsAnew() {
         var schedule = KickSchedule()
         schedule.begin("a@example.test", revokedAt: 1, now: start)
