@@ -10,7 +10,7 @@ public import ServiceLifecycle
 /// | --- | --- |
 /// | `mail.events.<account>` | channel: an event's JSON as it happens |
 /// | `mail.log.<account>` | stream: the last events of the account |
-/// | `auth.revocations` | channel: a revocation's JSON |
+/// | `auth.revocations` | channel: a revocation's JSON, or `"reread"`: look into the ledger |
 /// | `mail.pushes` | channel: what a mail server pushed to one replica and another may want |
 /// | `mail.lease.<name>` | the holder of a lease |
 ///
