@@ -63,9 +63,11 @@ struct KickSchedule {
         }
     }
 
-    /// The same round again.
+    /// The same round again, of what Dovecot did not answer to: what it refused before does not count any more.
     mutating func putOff(_ batch: [Kick], until due: ContinuousClock.Instant) {
         for var kick in back(batch) {
+            kick.refusals = 0
+            kick.refusedSince = nil
             kick.due = due
             kicks[kick.email] = kick
         }

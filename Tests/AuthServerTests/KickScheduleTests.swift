@@ -45,6 +45,17 @@ import Testing
         #expect((20...60).contains(tries) && now - start >= .seconds(300) && now - start < .seconds(320))
     }
 
+    /// Refusing, then away for long, then refusing while it starts: not five minutes of refusals.
+    @Test func whatIsAwayDoesNotRefuse() {
+        var schedule = KickSchedule()
+        schedule.begin("a@example.test", revokedAt: 1, now: start)
+        var givenUp = schedule.refused(schedule.take(dueAt: start, most: 10), now: start).count
+        let away = start + .seconds(10), back = start + .seconds(400)
+        schedule.putOff(schedule.take(dueAt: away, most: 10), until: back)
+        givenUp += schedule.refused(schedule.take(dueAt: back, most: 10), now: back).count
+        #expect(givenUp == 0 && schedule.next != nil)
+    }
+
     @Test func whoStartsGoesOnWhereOthersAre() {
         #expect(SessionEnder.start(after: 0, began: 500_000, now: 500_100) == 0, "nobody was before")
         #expect(SessionEnder.start(after: 400_000, began: 500_000, now: 500_100) == 400_000)
