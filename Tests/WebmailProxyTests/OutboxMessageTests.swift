@@ -23,4 +23,12 @@ import Testing
         let isNewsAgain = row.take([.init("x@c.test", state: .accepted)])
         #expect(!isNewsAgain)
     }
+
+    /// A row that was refused as a whole comes back for its copy alone.
+    @Test func whatWasRefusedAsAWholeIsNotSubmittedAgain() {
+        var row = message([.init("x@c.test", state: .accepted), .init("y@c.test")])
+        #expect(row.isToBeSubmitted)
+        row.needsSubmission = false
+        #expect(row.hasPending && !row.isToBeSubmitted)
+    }
 }
