@@ -395,6 +395,9 @@ final class Outbox: Sendable, Service {
 
     private func fail(_ job: Job, _ message: Message, _ failure: Failure) async {
         count("failed")
+        // Where others have got it, who has not is told by name.
+        let isPartlySent = message.recipients.contains { $0.state == .accepted }
+        let message = isPartlySent ? message.givenUp(code: "5.0.0", failure.detail) : message
         let trouble = OutboxMessage.Trouble(code: failure.outboxCode, message: failure.detail)
         let isFailed = await kept {
             try await self.store.failed(
@@ -410,7 +413,7 @@ final class Outbox: Sendable, Service {
 
     private func postpone(_ job: Job, _ message: Message, _ later: Submission.Later) async {
         guard Timestamp.now() - message.dueSince < Self.patience else {
-            return await fail(job, message.givenUp, later.failure)
+            return await fail(job, message.givenUp(code: "4.4.7", "tried for two days"), later.failure)
         }
         count(later.isDoubtful ? "doubtful" : "postponed")
         let retryAt = Self.nextTry(after: message.attempts)
@@ -507,13 +510,13 @@ extension Outbox.Message {
         }
     }
 
-    /// With every recipient that was still waited for refused.
-    fileprivate var givenUp: Self {
+    /// With every recipient that was still waited for refused, for this reason where the server has given none.
+    func givenUp(code: String, _ text: String) -> Self {
         var copy = self
         for index in copy.recipients.indices where copy.recipients[index].state == .pending {
             copy.recipients[index].state = .rejected
-            if copy.recipients[index].code == nil { copy.recipients[index].code = "4.4.7" }
-            if copy.recipients[index].message == nil { copy.recipients[index].message = "tried for two days" }
+            if copy.recipients[index].code == nil { copy.recipients[index].code = code }
+            if copy.recipients[index].message == nil { copy.recipients[index].message = text }
         }
         return copy
     }
