@@ -28,6 +28,26 @@ struct HTTPCall {
     /// The body of the answer to what was sent.
     /// - Throws: For any status but 2xx.
     @discardableResult func answer() throws -> [UInt8] {
+        let (status, length) = try head()
+        return try body(status, length)
+    }
+
+    /// Makes the call, and drops the body as it comes.
+    /// - Returns: The body's length.
+    /// - Throws: For any status but 2xx, and for a body in chunks.
+    func download() throws -> Int {
+        try send()
+        let (status, length) = try head()
+        guard status.dropFirst(9).hasPrefix("2"), length >= 0 else {
+            _ = try body(status, length)
+            throw Socket.Failed(description: "a body in chunks")
+        }
+        try socket.skip(length)
+        return length
+    }
+
+    /// - Returns: The status line, and the body's length; -1 for chunks.
+    private func head() throws -> (status: String, length: Int) {
         let status = try socket.line()
         var length = 0
         while case let header = try socket.line(), !header.isEmpty {
@@ -36,6 +56,10 @@ struct HTTPCall {
             }
             if header.lowercased().hasPrefix("transfer-encoding:") { length = -1 }
         }
+        return (status, length)
+    }
+
+    private func body(_ status: String, _ length: Int) throws -> [UInt8] {
         let body = length >= 0 ? try socket.bytes(length) : try chunks()
         guard status.dropFirst(9).hasPrefix("2") else {
             throw Socket.Failed(description: "\(status): \(String(decoding: body, as: UTF8.self))")
@@ -87,6 +111,17 @@ final class BareIMAP {
 
     /// Returns when the server has ended the session.
     func awaitEnd() { while (try? socket.line()) != nil {} }
+
+    /// Appends a message that is never in memory whole: `block` is repeated between `head` and `tail`.
+    func append(_ head: String, _ block: String, times: Int, _ tail: String, to folder: String) throws {
+        number += 1
+        let size = head.utf8.count + block.utf8.count * times + tail.utf8.count
+        try socket.send("a\(number) APPEND \(folder) {\(size)+}\r\n\(head)")
+        let bytes = Array(block.utf8)
+        for _ in 0..<times { try socket.send(bytes) }
+        try socket.send("\(tail)\r\n")
+        try socket.skip(throughLineStarting: Array("a\(number) OK".utf8))
+    }
 
     /// Appends messages in one command (RFC 3502).
     func append(_ messages: [String], to folder: String) throws {

@@ -22,9 +22,20 @@ extension Product {
     }
 
     /// Resident memory: kB.
-    func residentMemory(of service: String) throws -> Int {
+    func residentMemory(of service: String) throws -> Int { try memory("VmRSS", of: service) }
+
+    /// By how much resident memory grows at most while something is done: kB.
+    func memoryGrowth(of service: String, during body: () throws -> Void) throws -> Int {
+        // Sets the high-water mark to what is in use now (proc(5)).
+        try "5".write(toFile: "/proc/\(try processID(of: service))/clear_refs", atomically: false, encoding: .utf8)
+        let before = try memory("VmHWM", of: service)
+        try body()
+        return try memory("VmHWM", of: service) - before
+    }
+
+    private func memory(_ field: String, of service: String) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(try processID(of: service))/status", encoding: .utf8)
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        let line = status.split(separator: "\n").first { $0.hasPrefix("\(field):") }
         return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
     }
 

@@ -62,6 +62,17 @@ final class Socket {
         return Array(buffer[start..<start + count])
     }
 
+    /// Reads exactly so many bytes and drops them as they come.
+    func skip(_ count: Int) throws {
+        var left = count
+        while left > 0 {
+            if start == end { try fill() }
+            let part = min(left, end - start)
+            start += part
+            left -= part
+        }
+    }
+
     /// What has come, at least one byte.
     func some() throws -> [UInt8] {
         if start == end { try fill() }

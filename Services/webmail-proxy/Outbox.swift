@@ -34,6 +34,8 @@ final class Outbox: Sendable, Service {
         let plan: OutboxMessage.FilingPlan
         /// Accepted by the server already, but not yet filed.
         var isFilingDue = false
+        /// Filed, or given up, when some recipients had it.
+        var isFiled = false
         var isFirstFiling = true
         var needsSubmission = true
         var attempts = 1
@@ -228,6 +230,7 @@ final class Outbox: Sendable, Service {
         Message(
             mailbox: Mailbox(address: row.mailbox, clientAddress: nil), sender: row.sender, messageID: row.messageID,
             isUTF8: row.isUTF8, recipients: row.recipients, plan: row.plan, isFilingDue: row.filing == .due,
+            isFiled: row.filing == .done,
             isFirstFiling: row.attempts <= 1 && row.filing == .none && !row.isDoubtful,
             needsSubmission: row.state == .submitting, attempts: row.attempts,
             filingAttempts: row.filingAttempts, dueSince: max(row.createdAt, row.sendAt ?? 0),
@@ -255,6 +258,8 @@ final class Outbox: Sendable, Service {
         var message = job.message
         let accepted = unmarked.withLockedValue { $0.removeValue(forKey: job.lease.id) }
         if let accepted, message.take(accepted) {
+            // Noting that puts whoever is pending in the queue again.
+            message.needsSubmission = true
             return await file(job, message)
         }
         if message.isFilingDue {
@@ -262,9 +267,8 @@ final class Outbox: Sendable, Service {
                 await self.copy(message)
             }
             // A mailbox that cannot be written to keeps nobody else's mail back.
-            guard copy == nil, message.needsSubmission, message.hasPending else {
-                return await settle(job, message, copy)
-            }
+            guard copy == nil, message.isToBeSubmitted else { return await settle(job, message, copy) }
+            guard await isStillLeased(job) else { return }
         }
         guard message.needsSubmission else { return await settle(job, message, nil) }
         let pending = message.recipients.filter { $0.state == .pending }.map(\.address)
@@ -347,7 +351,9 @@ final class Outbox: Sendable, Service {
 
     private static let maximumUnmarked = 10_000
 
+    /// - Returns: nil when it could not be filed, or was before.
     private func copy(_ message: Message) async -> Filing.Copy? {
+        guard !message.isFiled else { return nil }
         let content = message.content
         do {
             return try await filing.file(
@@ -371,10 +377,10 @@ final class Outbox: Sendable, Service {
     /// The last note on a row that was accepted: filed or not, and whether it comes back.
     private func settle(_ job: Job, _ message: Message, _ copy: Filing.Copy?) async {
         let isTooLate = Timestamp.now() - message.dueSince > Self.patience
-        let retryAt = message.hasPending ? Self.nextTry(after: message.attempts) : nil
+        let retryAt = message.isToBeSubmitted ? Self.nextTry(after: message.attempts) : nil
         do {
-            if let copy {
-                try await store.filed(job.lease, folder: copy.folder, uid: copy.uid, retryAt: retryAt)
+            if copy != nil || message.isFiled {
+                try await store.filed(job.lease, folder: copy?.folder, uid: copy?.uid, retryAt: retryAt)
             } else if isTooLate {
                 logger.error("A sent message was not filed", metadata: ["account": "\(message.mailbox.address)"])
                 try await store.filingGivenUp(job.lease, Self.copyNotKept, retryAt: retryAt)
@@ -389,6 +395,9 @@ final class Outbox: Sendable, Service {
 
     private func fail(_ job: Job, _ message: Message, _ failure: Failure) async {
         count("failed")
+        // Where others have got it, who has not is told by name.
+        let isPartlySent = message.recipients.contains { $0.state == .accepted }
+        let message = isPartlySent ? message.givenUp(code: "5.0.0", failure.detail) : message
         let trouble = OutboxMessage.Trouble(code: failure.outboxCode, message: failure.detail)
         let isFailed = await kept {
             try await self.store.failed(
@@ -404,7 +413,7 @@ final class Outbox: Sendable, Service {
 
     private func postpone(_ job: Job, _ message: Message, _ later: Submission.Later) async {
         guard Timestamp.now() - message.dueSince < Self.patience else {
-            return await fail(job, message.givenUp, later.failure)
+            return await fail(job, message.givenUp(code: "4.4.7", "tried for two days"), later.failure)
         }
         count(later.isDoubtful ? "doubtful" : "postponed")
         let retryAt = Self.nextTry(after: message.attempts)
@@ -468,6 +477,9 @@ final class Outbox: Sendable, Service {
 extension Outbox.Message {
     var hasPending: Bool { recipients.contains { $0.state == .pending } }
 
+    /// Whether somebody is still to get it: nobody is of what was refused as a whole, though some be pending.
+    var isToBeSubmitted: Bool { needsSubmission && hasPending }
+
     /// Takes over what is known of recipients that the row calls pending.
     ///
     /// - Returns: Whether anybody was accepted of whom the row does not know.
@@ -498,13 +510,13 @@ extension Outbox.Message {
         }
     }
 
-    /// With every recipient that was still waited for refused.
-    fileprivate var givenUp: Self {
+    /// With every recipient that was still waited for refused, for this reason where the server has given none.
+    func givenUp(code: String, _ text: String) -> Self {
         var copy = self
         for index in copy.recipients.indices where copy.recipients[index].state == .pending {
             copy.recipients[index].state = .rejected
-            if copy.recipients[index].code == nil { copy.recipients[index].code = "4.4.7" }
-            if copy.recipients[index].message == nil { copy.recipients[index].message = "tried for two days" }
+            if copy.recipients[index].code == nil { copy.recipients[index].code = code }
+            if copy.recipients[index].message == nil { copy.recipients[index].message = text }
         }
         return copy
     }

@@ -81,15 +81,19 @@ extension OutboxStore {
             """)
     }
 
-    /// The mailbox shows what was sent, and for no other recipient is anything left to be done.
+    /// The mailbox shows what was sent.
+    ///
+    /// - Parameters:
+    ///   - folder: Where; with nil, as for `uid`, what was noted before stays.
+    ///   - retryAt: When the others are tried again; nil: for no recipient is anything left to be done.
     public func filed(_ lease: Lease, folder: String?, uid: UInt32?, retryAt: Int64?) async throws {
         let isOver = retryAt == nil
         try await database.transaction { tx in
             let outcome = try tx.execute(
                 """
                 UPDATE outbox SET filing = 'done', state = IF(state = 'submitting', 'queued', state),
-                  sent_folder = \(folder), sent_uid = \(uid), next_at = \(retryAt), lease = NULL,
-                  done_at = \(isOver ? Timestamp.now() : nil)
+                  sent_folder = COALESCE(\(folder), sent_folder), sent_uid = COALESCE(\(uid), sent_uid),
+                  next_at = \(retryAt), lease = NULL, done_at = \(isOver ? Timestamp.now() : nil)
                 WHERE id = \(lease.id) AND lease = \(lease.token)
                 """)
             if isOver, outcome.affectedRows == 1 {

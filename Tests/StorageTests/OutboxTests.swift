@@ -115,6 +115,22 @@ import Testing
         #expect(try await !outbox.renew(lease))
     }
 
+    @Test func whereTheCopyIsStaysKnownWhenOthersGetItLater() async throws {
+        let lease = try await outbox.add(entry(), chunk: [1], claim: nil)
+        var recipients = try await outbox.find(lease.id, mailbox: mailbox).recipients
+        recipients[0].state = .accepted
+        #expect(try await outbox.accepted(lease, recipients: recipients))
+        try await outbox.filed(lease, folder: "Sent", uid: 7, retryAt: 1)
+        let claimed = try await outbox.claim(atMost: 50)
+        let again = try #require(claimed.first { $0.message.id == lease.id })
+        #expect(again.message.filing == .done && again.message.state == .submitting)
+        recipients[1].state = .accepted
+        #expect(try await outbox.accepted(again.lease, recipients: recipients))
+        try await outbox.filed(again.lease, folder: nil, uid: nil, retryAt: nil)
+        let row = try await outbox.find(lease.id, mailbox: mailbox)
+        #expect(row.state == .sent && row.nextAt == nil && row.sentFolder == "Sent" && row.sentUID == 7)
+    }
+
     @Test func whatFailedForSomeIsStillFiledAndALostCopyIsTold() async throws {
         let before = try await outbox.waiting()
         let lease = try await outbox.add(entry(), chunk: [1], claim: nil)

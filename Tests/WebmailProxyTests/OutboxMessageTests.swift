@@ -23,4 +23,21 @@ import Testing
         let isNewsAgain = row.take([.init("x@c.test", state: .accepted)])
         #expect(!isNewsAgain)
     }
+
+    /// A row that was refused as a whole comes back for its copy alone.
+    @Test func whatWasRefusedAsAWholeIsNotSubmittedAgain() {
+        var row = message([.init("x@c.test", state: .accepted), .init("y@c.test")])
+        #expect(row.isToBeSubmitted)
+        row.needsSubmission = false
+        #expect(row.hasPending && !row.isToBeSubmitted)
+    }
+
+    @Test func whoIsNotTriedAnyMoreIsRejectedByName() {
+        let row = message([
+            .init("x@c.test", state: .accepted), .init("y@c.test"), .init("z@c.test", code: "4.2.2", message: "full"),
+        ]).givenUp(code: "5.0.0", "refused")
+        #expect(!row.hasPending)
+        #expect(row.recipients.map(\.code) == [nil, "5.0.0", "4.2.2"])
+        #expect(row.recipients.map(\.message) == [nil, "refused", "full"])
+    }
 }
