@@ -75,8 +75,8 @@ public final class EventBus: Service {
         ///   - lease: The name of the lease.
         ///   - holder: As given to `acquireLease`.
         ///   - ttl: For how long a lease that nobody has is taken, so that no other publishes too.
-        ///   - last: The id of the newest event in the log, where that is known: with a newer one in it, somebody else had
-        ///     the lease meanwhile, and it is not taken.
+        ///   - last: The id of the newest event in the log, where that is known: with another in its place, somebody else
+        ///     had the lease meanwhile, and it is not taken.
         public init(lease: String, holder: String, ttl: Duration, last: String? = nil) {
             self.lease = lease
             self.holder = holder

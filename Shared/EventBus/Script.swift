@@ -3,8 +3,8 @@ enum Script {
     /// KEYS: log, lease. ARGV: channel, entries to keep, milliseconds to keep them, the JSON before the id and after it,
     /// the id wished for (or `*`), who publishes (empty: whoever has the lease), milliseconds for which a lease that nobody
     /// has is then his, the id of the newest entry that he knows of (empty: any).
-    /// Returns the id; nil when somebody else has the lease, or had it and logged something. An event that is in the log already is not told again, so
-    /// that one whose answer got lost may be published once more.
+    /// Returns the id; nil when somebody else has the lease, or had it and logged something. An event that is in the log
+    /// already is not told again, so that one whose answer got lost may be published once more.
     static let publish = """
         if ARGV[7] ~= '' then
           local holder = redis.call('GET', KEYS[2])

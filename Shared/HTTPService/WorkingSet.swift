@@ -55,8 +55,8 @@ enum WorkingSet {
         _ = unsafeBitCast(trim, to: Trim.self)(0)
     }
 
-    /// Bytes of memory that is no file's: heaps and stacks. What glibc counts as free does not tell which pages of it are
-    /// given back already.
+    /// Bytes of memory that is no file's: heaps and stacks. What glibc counts as free does not tell which pages of it
+    /// are given back already.
     private static var residentHeap: Int {
         guard let data = FileManager.default.contents(atPath: "/proc/self/statm") else { return 0 }
         // proc_pid_statm(5): size, resident, shared, …
