@@ -30,8 +30,8 @@ struct WatcherScaleRows {
             }
             while try product.watched() < emails.count { usleep(50_000) }
         }
-        // What was needed only to begin has time to go.
-        sleep(8)
+        // What was needed only to begin is given back within ten seconds.
+        sleep(12)
         let each = Double(try product.residentMemory(of: "mail-watcher") - before) / Double(emails.count)
         return [
             Result(
@@ -64,7 +64,7 @@ struct WatcherScaleRows {
         let before = try product.residentMemory(of: "mail-watcher")
         let crowd = Crowd(port: product.watcherPort, serviceToken: product.serviceToken)
         try crowd.open(sockets) { "/api/v1/mail/events?account=\(emails[$0 % emails.count])" }
-        // As above: what the handshakes needed is given back within ten seconds.
+        // As above.
         for _ in 0..<12 {
             sleep(1)
             try crowd.answerPings()

@@ -11,10 +11,12 @@ struct Announcer: Sendable {
     let holder: String
     let logger: Logger
 
+    /// - Parameter last: The id of the newest event in the log, where that is known.
     /// - Returns: The event's id in the log.
     /// - Throws: `EventBus.LeaseLost`; `Failure` while Redis is away.
-    func publish(_ event: MailEvent) async throws -> String {
-        let publisher = EventBus.Publisher(lease: Leases.name(event.account), holder: holder, ttl: Leases.life)
+    func publish(_ event: MailEvent, after last: String?) async throws -> String {
+        let publisher = EventBus.Publisher(
+            lease: Leases.name(event.account), holder: holder, ttl: Leases.life, last: last)
         let id = try await bus.publish(event, by: publisher).id
         webhooks.note(event.account)
         return id

@@ -70,7 +70,7 @@ final class OpenStream: Sendable {
     /// events queue up meanwhile; those that are in the log too are then passed over.
     private func replay(_ since: Since, send: (Listener.Item) async throws -> Void) async throws {
         var missed: [(id: EventID, event: MailEvent)] = []
-        for account in listener.accounts {
+        for account in listener.accounts where listener.hears(account) {
             guard let events = await missedEvents(of: account, since), missed.count + events.count <= Self.totalLimit
             else {
                 try await send(.event(MailEvent(account: account, at: Timestamp.now(), kind: .resync)))
@@ -78,7 +78,8 @@ final class OpenStream: Sendable {
             }
             missed += events.compactMap { event in EventID(event.id).map { (id: $0, event: event) } }
         }
-        for (_, event) in missed.sorted(by: { $0.id < $1.id }) {
+        // Somebody's session may be revoked while this goes out, or was before it began.
+        for (_, event) in missed.sorted(by: { $0.id < $1.id }) where listener.hears(event.account) {
             listener.replayed(event)
             try await send(.event(event))
         }

@@ -67,6 +67,11 @@ final class Listener: Sendable {
         return accounts.first { !revoked.contains($0) }.map(Self.revoked)
     }
 
+    /// Whether what happened in this account is still told: also at a shutdown, before which nothing is left out.
+    func hears(_ account: String) -> Bool {
+        state.withLockedValue { ($0.end == nil || $0.end == .shutdown) && !$0.revoked.contains(account) }
+    }
+
     /// Events that wait for the client.
     var queued: Int { state.withLockedValue { $0.queue.count } }
 

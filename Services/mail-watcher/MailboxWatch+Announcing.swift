@@ -108,7 +108,7 @@ extension MailboxWatch {
     }
 
     private func publish(_ event: MailEvent) async throws {
-        let id = try await tools.announcer.publish(event)
+        let id = try await tools.announcer.publish(event, after: lastLogged)
         lastLogged = id
         if let id = EventID(id), id > lastID ?? id { lastID = id }
     }

@@ -218,6 +218,8 @@ actor MailboxWatch {
 
     private func attend() async throws {
         scheduleLook()
+        // What the first look held back, or could not put into the log.
+        attendToTime(.now)
         while let news = await hearing.next() { try await process(news) }
         throw CancellationError()
     }
@@ -268,6 +270,8 @@ actor MailboxWatch {
     /// One round trip that tells the state of every folder.
     private func look(_ connection: IMAPConnection, heardAt: ContinuousClock.Instant? = nil) async throws {
         let folders = try await Folders.look(connection)
+        // The lease may have ended while the server was asked.
+        try await checkLease()
         let acts = watch.listed(
             folders.states, quiet: folders.quiet, untold: folders.untold, tellsChanges: connection.canResync)
         if current.method == .push, current.state == .watching {

@@ -69,19 +69,23 @@ public final class EventBus: Service {
         let lease: String
         let holder: String
         let ttl: Duration
+        let last: String?
 
         /// - Parameters:
         ///   - lease: The name of the lease.
         ///   - holder: As given to `acquireLease`.
         ///   - ttl: For how long a lease that nobody has is taken, so that no other publishes too.
-        public init(lease: String, holder: String, ttl: Duration) {
+        ///   - last: The id of the newest event in the log, where that is known: with another in its place, somebody else
+        ///     had the lease meanwhile, and it is not taken.
+        public init(lease: String, holder: String, ttl: Duration, last: String? = nil) {
             self.lease = lease
             self.holder = holder
             self.ttl = ttl
+            self.last = last
         }
     }
 
-    /// The lease that lets one publish is somebody else's.
+    /// The lease that lets one publish is somebody else's, or was.
     public struct LeaseLost: Error { public init() {} }
 
     /// Gives the event its id, logs it and tells all subscribers, in one round trip; both or nothing happens.
@@ -102,7 +106,7 @@ public final class EventBus: Service {
             try await redis.command(
                 "EVAL", Script.publish, 2, Self.logKey(event.account), lease, Self.channel(event.account), logCapacity,
                 logLifetime.milliseconds, head, tail, wished, publisher?.holder ?? "",
-                publisher?.ttl.milliseconds ?? 0)
+                publisher?.ttl.milliseconds ?? 0, publisher?.last ?? "")
         }
         if id == .null { throw LeaseLost() }
         event.id = id.string ?? ""

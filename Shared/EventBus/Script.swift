@@ -2,14 +2,18 @@
 enum Script {
     /// KEYS: log, lease. ARGV: channel, entries to keep, milliseconds to keep them, the JSON before the id and after it,
     /// the id wished for (or `*`), who publishes (empty: whoever has the lease), milliseconds for which a lease that nobody
-    /// has is then his.
-    /// Returns the id; nil when somebody else has the lease. An event that is in the log already is not told again, so
-    /// that one whose answer got lost may be published once more.
+    /// has is then his, the id of the newest entry that he knows of (empty: any).
+    /// Returns the id; nil when somebody else has the lease, or had it and logged something. An event that is in the log
+    /// already is not told again, so that one whose answer got lost may be published once more.
     static let publish = """
         if ARGV[7] ~= '' then
           local holder = redis.call('GET', KEYS[2])
           if holder and holder ~= ARGV[7] then return false end
-          if not holder then redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[8]) end
+          if not holder then
+            local newest = ARGV[9] ~= '' and redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+            if newest and newest[1] ~= ARGV[9] and newest[1] ~= ARGV[6] then return false end
+            redis.call('SET', KEYS[2], ARGV[7], 'PX', ARGV[8])
+          end
         end
         local id = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], ARGV[6], 'head', ARGV[4], 'tail', ARGV[5])
         if type(id) == 'table' then

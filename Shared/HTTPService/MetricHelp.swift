@@ -24,6 +24,8 @@ enum MetricHelp {
         "mail_pushes_refused_total": "Pushes with a wrong secret.",
         "mail_watch_reconnects_total": "Watched sessions to Dovecot that were made again.",
         "webhook_calls_total": "Calls of webhooks, by how they ended.",
+        "webhook_deliveries_waiting": "Events to be told to webhooks; the same at every replica.",
+        "webhook_deliveries_dead": "Events for webhooks that were given up; the same at every replica.",
         "outbox_attempts_total": "Attempts to hand a message to Postfix, by how they ended.",
         "outbox_messages": "Messages that wait in the outbox.",
         "outbox_oldest_message_age_seconds": "How long the oldest message in the outbox has waited.",

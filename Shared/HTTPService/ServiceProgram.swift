@@ -167,11 +167,7 @@ extension ServiceProgram {
         try await assemble(assembly, settings: settings)
         assembly.run("working set") {
             try await Task.sleep(for: .seconds(1))
-            WorkingSet.trim()
-            while true {
-                WorkingSet.trimHeap()
-                try await Task.sleep(for: .seconds(10))
-            }
+            try await WorkingSet.keepSmall()
         }
         var serverLogger = logger
         serverLogger.logLevel = max(server.logLevel, .notice)

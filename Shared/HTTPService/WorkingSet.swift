@@ -1,4 +1,6 @@
+import FoundationEssentials
 import Glibc
+import NIOPosix
 
 /// Gives back memory that is not needed any more.
 ///
@@ -6,8 +8,31 @@ import Glibc
 /// resident although nothing uses them again, some 20 MB for each service. Code pages are clean copies of the file, so
 /// letting go of them is safe at any time: what is needed again comes back from the page cache with a minor fault.
 enum WorkingSet {
+    private static let lookEvery = Duration.seconds(10)
+    /// Bytes by which the heap has to grow before it is worth the search for what is free in it.
+    private static let slack = 4 << 20
+
+    /// Lets go of what starting needed, and from then on of what the heap holds without need, until it is cancelled.
+    static func keepSmall() async throws {
+        trim()
+        var kept = 0
+        while true {
+            let heap = residentHeap
+            if heap < kept + slack {
+                kept = min(kept, heap)
+            } else {
+                // On a thread that serves nobody: it takes milliseconds, and each arena is locked for its part of them.
+                kept = try await NIOThreadPool.singleton.runIfActive {
+                    trimHeap()
+                    return residentHeap
+                }
+            }
+            try await Task.sleep(for: lookEvery)
+        }
+    }
+
     /// Lets go of all code pages (mappings that are executable and never were written).
-    static func trim() {
+    private static func trim() {
         guard let maps = fopen("/proc/self/maps", "r") else { return }
         defer { fclose(maps) }
         var line = [CChar](repeating: 0, count: 4096)
@@ -23,10 +48,19 @@ enum WorkingSet {
 
     /// Lets go of the pages of the heap on which nothing is left: glibc keeps what thousands of handshakes, or one long
     /// list, once needed. Does nothing where the C library is another.
-    static func trimHeap() {
+    private static func trimHeap() {
         typealias Trim = @convention(c) (Int) -> CInt
         // Not in the Glibc module: malloc_trim(3).
         guard let trim = dlsym(nil, "malloc_trim") else { return }
         _ = unsafeBitCast(trim, to: Trim.self)(0)
+    }
+
+    /// Bytes of memory that is no file's: heaps and stacks. What glibc counts as free does not tell which pages of it
+    /// are given back already.
+    private static var residentHeap: Int {
+        guard let data = FileManager.default.contents(atPath: "/proc/self/statm") else { return 0 }
+        // proc_pid_statm(5): size, resident, shared, …
+        let pages = String(decoding: data, as: UTF8.self).split(separator: " ").prefix(3).compactMap { Int($0) }
+        return pages.count == 3 ? (pages[1] - pages[2]) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
     }
 }

@@ -87,6 +87,19 @@ struct ListenerTests {
         #expect(listener.farewell?.account == "b@example.com")
     }
 
+    @Test("who is revoked is not told what was missed either; at a shutdown all is told")
+    func hears() {
+        let revoked = Self.listener(["a@example.com", "b@example.com"])
+        #expect(revoked.hears("a@example.com") && revoked.hears("b@example.com"))
+        revoked.revoke(account: "a@example.com")
+        #expect(!revoked.hears("a@example.com") && revoked.hears("b@example.com"))
+        revoked.end(.revoked)
+        #expect(!revoked.hears("b@example.com"))
+        let stopped = Self.listener()
+        stopped.end(.shutdown)
+        #expect(stopped.hears("a@example.com"))
+    }
+
     @Test("after a word to list again smaller ids count")
     func resync() {
         let listener = Self.listener()

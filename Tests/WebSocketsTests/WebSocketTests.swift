@@ -109,6 +109,34 @@ import Testing
         }
     }
 
+    @Test func requestsSentAtOnceAreAnsweredInTurn() async throws {
+        try await withServer { port in
+            try await RawClient.connected(port: port) { client in
+                let unread = "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nworld"
+                let read =
+                    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + "2\r\nec\r\n2\r\nho\r\n0\r\n\r\n"
+                let last = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                try await client.write(unread + read + last)
+                #expect(try await client.head().contains(" 404 "))
+                let rest = try await client.read(until: "Hello")
+                #expect(rest.firstRange(of: "echo").map { rest[$0.upperBound...].contains("Hello") } == true)
+                #expect(try await client.isClosed())
+            }
+        }
+    }
+
+    @Test func aClientThatEndsItsSideIsStillAnswered() async throws {
+        try await withServer { port in
+            try await RawClient.connected(port: port) { client in
+                try await client.write("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.finish()
+                #expect(try await client.read(until: "Hello").contains("200 OK"))
+                #expect(try await client.isClosed())
+            }
+        }
+    }
+
     @Test func whatIsNoHTTPIsRefused() async throws {
         try await withServer { port in
             try await RawClient.connected(port: port) { client in
