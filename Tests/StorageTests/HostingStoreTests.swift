@@ -55,6 +55,15 @@ import Testing
         #expect(try await database.domains.setDNS(loaded, status: .ok) == .succeeded(by: next.id))
     }
 
+    @Test func whoDoesNotReachTheServerTakesNothingBack() async throws {
+        let domain = try await fixture.tenant().domain
+        let loaded = try await database.domains.provisioning(domain.id)
+        #expect(try await database.domains.setDNS(loaded, status: .ok) == .kept)
+        #expect(try await database.domains.setDNS(loaded, status: .pending, detail: "away") == .kept)
+        let dns = try await database.domains.find(domain.id, scope: .everything).dns
+        #expect(dns.status == .ok && dns.detail == nil)
+    }
+
     @Test func newKeysAreNoReasonToWriteTheRest() async throws {
         let domain = try await fixture.tenant().domain
         func publish(_ selector: String) async throws {
