@@ -98,7 +98,7 @@ extension AccountStore {
             let outcome = try tx.execute(
                 """
                 UPDATE accounts SET deleted_at = NULL, purge_at = NULL
-                WHERE id = \(id) AND deleted_at IS NOT NULL AND purge_at > \(Timestamp.now())
+                WHERE id = \(id) AND deleted_at IS NOT NULL AND purge_at > \(Timestamp.now()) AND purge_lease IS NULL
                 """)
             guard outcome.affectedRows == 1 else { throw Failure.notFound("This deleted mailbox") }
             try DomainTotals.change(domainID: account.domainID, accounts: 1, quotaMB: account.quotaMB, in: tx)
