@@ -71,6 +71,8 @@ struct Caretaker: Sendable {
     /// Ends a mailbox whose time is over.
     func end(_ purge: AccountStore.Purge) async throws {
         try await folders.remove(purge.home)
+        // Of one that is being moved the mail may be there already, and the next of that name must not get it.
+        if purge.target != purge.home { try await folders.remove(purge.target) }
         try await database.accounts.remove(purge)
     }
 

@@ -46,6 +46,10 @@ struct DNSProvisioning: Sendable {
             if try await !withdraw(domain) {
                 logger.warning("Records outlive their domain", metadata: ["domain": "\(domain.domain)"])
             }
+            // Nobody has the right to the name just now: who got it meanwhile may have lost records to that.
+            if let next = try await domains.id(of: domain.domain, scope: .everything) {
+                try await domains.requireDNS(next)
+            }
         }
     }
 

@@ -31,7 +31,13 @@ struct MailFolders: Sendable {
     func move(from: String, to: String) async throws {
         let source = try absolute(from), target = try absolute(to)
         guard source != target else { return }
+        let domain = "\(root)/\(from.prefix { $0 != "/" })"
         try await onThread {
+            // One at a time, in whatever process: what another has just moved here would be taken for what stands in
+            // the way.
+            let lock = open(domain, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            defer { if lock >= 0 { close(lock) } }
+            if lock >= 0 { while flock(lock, LOCK_EX) != 0, errno == EINTR {} }
             // Nothing was delivered yet, or it was moved by whoever died then.
             guard access(source, F_OK) == 0 else { return }
             if access(target, F_OK) == 0 { _ = rename(target, "\(target).\(UInt64.random(in: 0 ... .max))") }

@@ -10,6 +10,8 @@ extension AccountStore {
         public let email: String
         /// Below the mail store.
         public let home: String
+        /// Where its address says that its home is to be; another than `home` while it is to be moved.
+        public let target: String
         let lease: Int64
     }
 
@@ -79,12 +81,14 @@ extension AccountStore {
         guard outcome.affectedRows == 1 else { return nil }
         return try tx.query(
             """
-            SELECT a.id, a.email, COALESCE(a.home, CONCAT(d.domain, '/', SUBSTRING_INDEX(a.email, '@', 1))) AS home
+            SELECT a.id, a.email, a.home, CONCAT(d.domain, '/', SUBSTRING_INDEX(a.email, '@', 1)) AS target
             FROM accounts a JOIN domains d ON d.id = a.domain_id WHERE a.id = \(id)
             """
-        ).first.map {
-            Purge(
-                id: try $0.int64("id"), email: try $0.string("email"), home: try $0.string("home"), lease: lease)
+        ).first.map { row in
+            let target = try row.string("target")
+            return Purge(
+                id: try row.int64("id"), email: try row.string("email"),
+                home: try row.optionalString("home") ?? target, target: target, lease: lease)
         }
     }
 
@@ -98,7 +102,7 @@ extension AccountStore {
             let outcome = try tx.execute(
                 """
                 UPDATE accounts SET deleted_at = NULL, purge_at = NULL
-                WHERE id = \(id) AND deleted_at IS NOT NULL AND purge_at > \(Timestamp.now())
+                WHERE id = \(id) AND deleted_at IS NOT NULL AND purge_at > \(Timestamp.now()) AND purge_lease IS NULL
                 """)
             guard outcome.affectedRows == 1 else { throw Failure.notFound("This deleted mailbox") }
             try DomainTotals.change(domainID: account.domainID, accounts: 1, quotaMB: account.quotaMB, in: tx)

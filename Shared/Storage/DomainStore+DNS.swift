@@ -81,7 +81,8 @@ extension DomainStore {
             """)
     }
 
-    /// Notes the outcome of an attempt to write the DNS, unless the wanted records have changed meanwhile.
+    /// Notes the outcome of an attempt to write the DNS, unless the wanted records have changed meanwhile, or it is
+    /// `pending` and another replica has come further.
     ///
     /// - Parameter detail: Why it is not ok, for a person.
     /// - Returns: Whether the domain is still there: it may have ended while its records were written.
@@ -95,7 +96,7 @@ extension DomainStore {
                 """
                 UPDATE domains SET dns_status = \(status.rawValue), dns_checked_at = \(now), dns_detail = \(detail)
                 WHERE id = \(domain.id) AND dns_version = \(domain.version)
-                  AND (purge_at IS NULL OR purge_at > \(now))
+                  AND (purge_at IS NULL OR purge_at > \(now)) AND (dns_status = 'pending' OR \(status != .pending))
                 """)
             guard outcome.affectedRows == 1 else { return try Self.standing(of: domain, at: now, in: tx) }
             if status == .ok, domain.keys.contains(where: { $0.state == .withdrawn }) {

@@ -83,7 +83,7 @@ extension DomainStore {
                 """
                 UPDATE domains SET deleted_at = NULL, purge_at = NULL, dns_version = dns_version + 1, dns_keys_only = FALSE,
                   dns_status = IF(dns_mode = 'manual', 'manual', 'pending')
-                WHERE id = \(id) AND purge_at > \(Timestamp.now())
+                WHERE id = \(id) AND purge_at > \(Timestamp.now()) AND purge_lease IS NULL
                 """)
             guard outcome.affectedRows == 1 else { throw Failure.notFound("This deleted domain") }
             try AuditStore.record(

@@ -25,6 +25,17 @@ import Testing
         #expect(try await database.accounts.claimPurge(account.id) == nil)
     }
 
+    @Test func theEndOfAMailboxKnowsWhereItIsMovedTo() async throws {
+        let id = try await fixture.tenant().account.id
+        _ = try await database.accounts.update(id, .init(localPart: "one"), scope: .everything, by: .command)
+        _ = try await database.accounts.delete(
+            id, purgeAt: Timestamp.now() + 60_000, scope: .everything, by: .command)
+        let purge = try #require(try await database.accounts.purge(id, scope: .everything, by: .command))
+        // The stack's own caretaker may have moved it already.
+        #expect(purge.target.hasSuffix("/one") && (purge.home.hasSuffix("/info") || purge.home == purge.target))
+        try await database.accounts.remove(purge)
+    }
+
     @Test func aDomainIsEndedByWhoeverHasTheRight() async throws {
         let domain = try await fixture.tenant().domain
         _ = try await database.domains.delete(
@@ -53,6 +64,15 @@ import Testing
         let next = try await database.domains.create(
             .init(name: DomainName(domain.domain), customerID: tenant.customer.id, keys: []), by: .command)
         #expect(try await database.domains.setDNS(loaded, status: .ok) == .succeeded(by: next.id))
+    }
+
+    @Test func whoDoesNotReachTheServerTakesNothingBack() async throws {
+        let domain = try await fixture.tenant().domain
+        let loaded = try await database.domains.provisioning(domain.id)
+        #expect(try await database.domains.setDNS(loaded, status: .ok) == .kept)
+        #expect(try await database.domains.setDNS(loaded, status: .pending, detail: "away") == .kept)
+        let dns = try await database.domains.find(domain.id, scope: .everything).dns
+        #expect(dns.status == .ok && dns.detail == nil)
     }
 
     @Test func newKeysAreNoReasonToWriteTheRest() async throws {
