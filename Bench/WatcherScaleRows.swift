@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// What many mailboxes and many listeners cost the watcher.
 struct WatcherScaleRows {
@@ -46,16 +47,16 @@ struct WatcherScaleRows {
 
     /// As the watcher does: a token, a connection, a login, INBOX; as many at a time.
     private func logIn(_ emails: [String]) throws {
-        let failures = Failures()
+        let failure = Mutex<(any Error)?>(nil)
         DispatchQueue.concurrentPerform(iterations: Self.logins) { worker in
             do {
                 for email in stride(from: worker, to: emails.count, by: Self.logins).map({ emails[$0] }) {
                     _ = try BareIMAP(
                         port: product.imapPort, user: email, token: product.mailToken(for: email), selecting: "INBOX")
                 }
-            } catch { failures.add(error) }
+            } catch { failure.withLock { $0 = $0 ?? error } }
         }
-        if let failure = failures.first { throw failure }
+        if let failure = failure.withLock({ $0 }) { throw failure }
     }
 
     // MARK: Listeners
@@ -96,15 +97,4 @@ struct WatcherScaleRows {
                 budget: .atMost(100))
         ]
     }
-}
-
-/// What went wrong on any of the threads.
-///
-/// `@unchecked Sendable`: every access holds the lock.
-private final class Failures: @unchecked Sendable {
-    private let lock = NSLock()
-    private var errors: [any Error] = []
-
-    func add(_ error: any Error) { lock.withLock { errors.append(error) } }
-    var first: (any Error)? { lock.withLock { errors.first } }
 }

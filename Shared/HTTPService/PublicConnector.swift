@@ -1,6 +1,6 @@
 import Glibc
 public import NIOCore
-public import NIOHTTP1
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 

@@ -1,5 +1,5 @@
 import MariaDB
-public import MailModel
+import MailModel
 
 /// What the watcher does with webhooks.
 extension WebhookStore {
