@@ -34,8 +34,9 @@ extension FaultTests {
         var arguments = [
             "run", base + "/openapi.yaml", "--url", base, "--header", "x-service-token:\(made["token"].string ?? "")",
             "--header", "x-mail-account:\(alice.email)", "--phases", "examples,coverage,fuzzing", "--max-examples",
-            "10",
-            "--max-time", "30", "--seed", "1", "--workers", "2", "--request-timeout", "10", "--max-redirects", "0",
+            // Alone: two threads of Python 3.11 at a parser of its own break it.
+            "10", "--workers", "1",
+            "--max-time", "30", "--seed", "1", "--request-timeout", "10", "--max-redirects", "0",
             // The file cannot say everything: which addresses exist, which passwords are good.
             // Where people alone may call, the service token that goes along is refused with 403, not 401.
             "--exclude-checks", "positive_data_acceptance,missing_required_header",
