@@ -34,8 +34,10 @@ final class Listener: Sendable {
         var behind: Set<String> = []
         var beat = false
         var end: End?
-        /// The newest event handed out or replayed, by account; what is not newer is a repetition.
+        /// The newest live event handed out, by account; what is not newer is a repetition.
         var last: [String: EventID] = [:]
+        /// The newest event of each account that was replayed: from the log, whose ids only grow.
+        var replayed: [String: EventID] = [:]
     }
 
     /// By address, in lower case.
@@ -135,7 +137,7 @@ final class Listener: Sendable {
     /// What was replayed counts as heard.
     func replayed(_ event: MailEvent) {
         guard let id = EventID(event.id) else { return }
-        state.withLockedValue { $0.last[event.account] = max($0.last[event.account] ?? id, id) }
+        state.withLockedValue { $0.replayed[event.account] = max($0.replayed[event.account] ?? id, id) }
     }
 
     /// Hands the items to `body` in order until the end, or until `body` throws.
@@ -164,7 +166,9 @@ final class Listener: Sendable {
                     if event.kind == .resync { state.last[event.account] = nil }
                     return .event(event)
                 }
-                if let last = state.last[event.account], id <= last { continue }
+                if [state.last, state.replayed].contains(where: { $0[event.account].map { id <= $0 } ?? false }) {
+                    continue
+                }
                 state.last[event.account] = id
                 return .event(event)
             }
