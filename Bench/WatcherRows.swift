@@ -69,7 +69,8 @@ struct WatcherRows {
 
 /// Reads the events of a burst beside its delivery.
 ///
-/// `@unchecked Sendable`: its thread alone writes, and who waits reads only after the semaphore has told that it ended.
+/// `@unchecked Sendable`: a blocking socket needs a thread of its own, which alone reads it and writes what follows; who
+/// waits looks only after that thread's last act, the semaphore's signal, which orders all it wrote before.
 private final class BurstReader: @unchecked Sendable {
     private let events: EventSocket
     private let count: Int

@@ -5,7 +5,9 @@ import NIOHTTPTypes
 
 /// The requests of one connection, in turn.
 ///
-/// `@unchecked Sendable`: whoever answers a request reads its body, and only then somebody asks for the next request.
+/// `@unchecked Sendable`: NIO's iterator may not be used by two tasks at once. The task that answers a request has it for
+/// the body; the task of the connection awaits that one before it asks for the next request. So they take turns, and each
+/// await between them orders what they see.
 final class ConnectionRequests: @unchecked Sendable {
     /// A part that HTTP does not have at this place.
     private struct UnexpectedPart: Error {}

@@ -95,7 +95,8 @@ extension Response {
             guard let handover = SessionHandover.current else {
                 return try await run(session, inbound, WebSocketOutbound(writer: writer))
             }
-            // Whoever takes the session over does so when nobody here has the writer any more.
+            // Unsafe for the compiler alone, since Hummingbird's writer is not Sendable: the task that made it leaves it here
+            // and ends, and the connection's task, which has awaited that end, is the only one to use it from then on.
             nonisolated(unsafe) let outbound = WebSocketOutbound(writer: writer, closed: handover.closed)
             handover.leave { try await run(session, inbound, outbound) }
         }
