@@ -83,7 +83,7 @@ struct WebmailRows {
         }
         let again = call("messages/INBOX/\(messages + 1)", on: socket)
         return [
-            Self.row("open an HTML mail of 100 kB, never opened before, p50", first, budget: .atMost(6)),
+            Self.row("open an HTML mail of 100 kB, never opened before, p50", first, budget: .atMost(2)),
             try compare(
                 "open an HTML mail of 100 kB again, p50", budget: .atMost(2), floor: { try floor(messages + 1) },
                 call: { try again() }),
