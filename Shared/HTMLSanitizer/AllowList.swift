@@ -29,9 +29,9 @@ enum AllowList {
         "scope", "size", "span", "start", "type", "valign", "value", "vspace", "width",
     ]
 
-    static func isPlain(_ value: String) -> Bool {
-        value.utf8.count <= 128
-            && value.utf8.allSatisfy { byte in
+    static func isPlain(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+        value.count <= 128
+            && value.allSatisfy { byte in
                 switch byte {
                 case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "#"), UInt8(ascii: "%"), UInt8(ascii: "."),
                     UInt8(ascii: ","), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ":"), 0x20:

@@ -127,7 +127,11 @@ struct CSSTokenizer {
 
     /// §4.3.11, escapes decoded.
     private mutating func name() -> String {
-        var name: [UInt8] = []
+        let start = index
+        while index < bytes.count, Self.isName(bytes[index]) { index += 1 }
+        let plain = bytes[start..<index]
+        guard startsName else { return String(decoding: plain, as: UTF8.self) }
+        var name = Array(plain)
         while let byte = peek() {
             if Self.isName(byte) {
                 name.append(byte)

@@ -3,17 +3,27 @@ enum HTMLText {
     static func escape(_ text: some StringProtocol) -> String {
         guard !text.utf8.allSatisfy(isPlain) else { return String(text) }
         var output: [UInt8] = []
-        output.reserveCapacity(text.utf8.count)
-        for byte in text.utf8 {
+        output.reserveCapacity(text.utf8.count + 16)
+        var text = String(text)
+        text.withUTF8 { append($0, to: &output) }
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// Appends what `escape` makes of the text.
+    static func append(_ text: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) {
+        var start = 0
+        for (index, byte) in text.enumerated() where !isPlain(byte) {
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
+            start = index + 1
             switch byte {
             case UInt8(ascii: "&"): output += "&amp;".utf8
             case UInt8(ascii: "<"): output += "&lt;".utf8
             case UInt8(ascii: ">"): output += "&gt;".utf8
             case UInt8(ascii: "\""): output += "&quot;".utf8
-            default: if byte >= 0x20 && byte != 0x7f || byte == 0x09 || byte == 0x0a { output.append(byte) }
+            default: break
             }
         }
-        return String(decoding: output, as: UTF8.self)
+        output.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

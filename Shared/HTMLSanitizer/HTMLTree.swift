@@ -1,5 +1,11 @@
 import CBoundedGumbo
 
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 /// A parsed document, walked while it lives; no node leaves the closure.
 enum HTMLTree {
     /// Memory and processor time that one document may take; a mail of 1 MB needs some 40 MB and 70 ms.
@@ -48,13 +54,13 @@ enum HTMLTree {
     }
 }
 
-/// A node of libgumbo's tree, valid only inside `HTMLTree.withDocument`.
+/// A node of libgumbo's tree, valid only inside `HTMLTree.withDocument`, as all bytes that it gives are.
 struct HTMLNode {
     fileprivate let node: UnsafePointer<GumboNode>
 
     enum Kind {
         case element
-        case text(String)
+        case text
         /// Comments, templates, SVG and MathML: nothing of theirs is ever written.
         case ignored
     }
@@ -62,42 +68,119 @@ struct HTMLNode {
     var kind: Kind {
         switch node.pointee.type {
         case GUMBO_NODE_ELEMENT where node.pointee.v.element.tag_namespace == GUMBO_NAMESPACE_HTML: .element
-        case GUMBO_NODE_TEXT, GUMBO_NODE_WHITESPACE, GUMBO_NODE_CDATA:
-            .text(node.pointee.v.text.text.map { String(cString: $0) } ?? "")
+        case GUMBO_NODE_TEXT, GUMBO_NODE_WHITESPACE, GUMBO_NODE_CDATA: .text
         default: .ignored
         }
     }
 
-    /// The element's name in lower case; empty for one that HTML does not know and for other nodes.
-    var name: String {
-        guard node.pointee.type == GUMBO_NODE_ELEMENT else { return "" }
-        return String(cString: gumbo_normalized_tagname(node.pointee.v.element.tag))
+    /// What a node of text says, entities decoded: UTF-8.
+    var text: UnsafeBufferPointer<UInt8> { Self.bytes(node.pointee.v.text.text) }
+
+    /// What an element is: `HTMLTag.unknown` for one that HTML does not know, and for other nodes.
+    var tag: HTMLTag {
+        guard node.pointee.type == GUMBO_NODE_ELEMENT else { return .unknown }
+        return HTMLTag(number: Int(node.pointee.v.element.tag.rawValue))
     }
 
-    var children: [HTMLNode] {
-        let children =
-            node.pointee.type == GUMBO_NODE_DOCUMENT
-            ? node.pointee.v.document.children : node.pointee.v.element.children
-        return (0..<Int(children.length)).compactMap { index in
-            children.data[index].map { HTMLNode(node: UnsafePointer($0.assumingMemoryBound(to: GumboNode.self))) }
+    /// The element's name in lower case; empty for one that HTML does not know and for other nodes.
+    var name: String { tag.name }
+
+    var children: some Sequence<HTMLNode> { (0..<childCount).lazy.map(child) }
+
+    fileprivate var childCount: Int { Int(childNodes.length) }
+
+    fileprivate func child(_ index: Int) -> HTMLNode {
+        // A vector of libgumbo holds no null.
+        HTMLNode(node: UnsafePointer(childNodes.data[index]!.assumingMemoryBound(to: GumboNode.self)))
+    }
+
+    private var childNodes: GumboVector {
+        switch node.pointee.type {
+        case GUMBO_NODE_DOCUMENT: node.pointee.v.document.children
+        case GUMBO_NODE_ELEMENT, GUMBO_NODE_TEMPLATE: node.pointee.v.element.children
+        default: GumboVector()
         }
     }
 
     /// The text right inside, such as that of a `<style>` element.
     var textContent: String {
-        children.map { child in
-            if case .text(let text) = child.kind { text } else { "" }
-        }.joined()
+        children.filter { $0.kind == .text }.map { String(decoding: $0.text, as: UTF8.self) }.joined()
     }
 
-    /// In the order of the source, names in lower case as libgumbo makes them, entities decoded.
-    var attributes: [(name: String, value: String)] {
+    /// In the order of the source, each name once and in lower case as libgumbo makes them, entities decoded: UTF-8.
+    var attributes: some Sequence<(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>)> {
         let attributes = node.pointee.v.element.attributes
-        return (0..<Int(attributes.length)).compactMap { index in
-            guard let attribute = attributes.data[index]?.assumingMemoryBound(to: GumboAttribute.self) else {
-                return nil
-            }
-            return (String(cString: attribute.pointee.name), String(cString: attribute.pointee.value))
+        return (0..<Int(attributes.length)).lazy.map { index in
+            let attribute = attributes.data[index]!.assumingMemoryBound(to: GumboAttribute.self).pointee
+            return (Self.bytes(attribute.name), Self.bytes(attribute.value))
         }
     }
+
+    /// - Returns: nil where the element has no such attribute.
+    func attribute(_ name: StaticString) -> String? {
+        let name = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        return attributes.first { $0.name.elementsEqual(name) }.map { String(decoding: $0.value, as: UTF8.self) }
+    }
+
+    private static func bytes(_ text: UnsafePointer<CChar>?) -> UnsafeBufferPointer<UInt8> {
+        guard let text else { return UnsafeBufferPointer(start: nil, count: 0) }
+        let length = strlen(text)
+        return text.withMemoryRebound(to: UInt8.self, capacity: length) { UnsafeBufferPointer(start: $0, count: length) }
+    }
+}
+
+/// What an element is.
+struct HTMLTag: Hashable {
+    /// libgumbo's number for it, below `count`.
+    let number: Int
+
+    init(number: Int) { self.number = number }
+
+    private init(_ tag: GumboTag) { number = Int(tag.rawValue) }
+
+    /// - Parameter name: In lower case; one that HTML does not know gives `unknown`.
+    init(_ name: String) { self.init(gumbo_tag_enum(name)) }
+
+    static let unknown = HTMLTag(GUMBO_TAG_UNKNOWN)
+    /// As many numbers as there are.
+    static let count = Int(GUMBO_TAG_LAST.rawValue)
+
+    /// Empty for `unknown`.
+    var name: String { String(cString: gumbo_normalized_tagname(GumboTag(rawValue: numericCast(number)))) }
+}
+
+/// A walk over all that is in an element, in the order of the text. It keeps its own stack, so that no nesting is too
+/// deep for it.
+struct HTMLWalk {
+    enum Event {
+        case text(UnsafeBufferPointer<UInt8>)
+        case open(HTMLNode)
+        case close(HTMLNode)
+    }
+
+    private var ancestors: [(node: HTMLNode, next: Int)]
+
+    init(in node: HTMLNode) { ancestors = [(node, 0)] }
+
+    mutating func next() -> Event? {
+        while let (node, index) = ancestors.last {
+            guard index < node.childCount else {
+                ancestors.removeLast()
+                return ancestors.isEmpty ? nil : .close(node)
+            }
+            ancestors[ancestors.count - 1].next += 1
+            let child = node.child(index)
+            switch child.kind {
+            case .ignored: continue
+            case .text: return .text(child.text)
+            case .element:
+                ancestors.append((child, 0))
+                return .open(child)
+            }
+        }
+        return nil
+    }
+
+    /// Leaves out what is in the element that was just opened; its end is not told.
+    mutating func skip() { ancestors.removeLast() }
 }

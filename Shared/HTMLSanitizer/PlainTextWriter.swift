@@ -3,6 +3,8 @@ struct PlainTextWriter {
     private var output = ""
     private var lineBreaks = 0
     private var needsSpace = false
+    /// How many elements around keep white space as it is.
+    private var preformatted = 0
 
     private static let paragraphs: Set<String> = [
         "blockquote", "dl", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul",
@@ -14,38 +16,42 @@ struct PlainTextWriter {
     private static let cells: Set<String> = ["td", "th"]
     private static let longestText = 4 << 20
 
-    private enum Step {
-        case visit(HTMLNode, isPreformatted: Bool)
-        case end(String)
-    }
-
     mutating func write(_ body: HTMLNode) -> String {
-        var steps = body.children.reversed().map { Step.visit($0, isPreformatted: false) }
-        while let step = steps.popLast(), output.utf8.count < Self.longestText {
-            switch step {
-            case .end(let name): mark(name)
-            case .visit(let node, let isPreformatted):
-                switch node.kind {
-                case .ignored: break
-                case .text(let text): isPreformatted ? appendLines(text) : append(text)
-                case .element: open(node, isPreformatted: isPreformatted, steps: &steps)
-                }
+        var walk = HTMLWalk(in: body)
+        while let event = walk.next(), output.utf8.count < Self.longestText {
+            switch event {
+            case .text(let text):
+                let text = String(decoding: text, as: UTF8.self)
+                if preformatted > 0 { appendLines(text) } else { append(text) }
+            case .open(let node): if !open(node) { walk.skip() }
+            case .close(let node):
+                if node.tag == Self.pre { preformatted -= 1 }
+                mark(node.name)
             }
         }
         return output
     }
 
-    private mutating func open(_ node: HTMLNode, isPreformatted: Bool, steps: inout [Step]) {
+    private static let pre = HTMLTag("pre")
+
+    /// - Returns: whether what is in it is to be read.
+    private mutating func open(_ node: HTMLNode) -> Bool {
         let name = node.name
-        guard !AllowList.elementsDroppedWhole.contains(name) else { return }
-        if name == "br" { return lineBreaks += 1 }
-        if name == "img" { return append(node.attributes.first { $0.name == "alt" }?.value ?? "") }
-        mark(name)
-        if name == "li" { append("- ") }
-        steps.append(.end(name))
-        for child in node.children.reversed() {
-            steps.append(.visit(child, isPreformatted: isPreformatted || name == "pre"))
+        guard !AllowList.elementsDroppedWhole.contains(name) else { return false }
+        switch name {
+        case "br":
+            lineBreaks += 1
+            return false
+        case "img":
+            append(node.attribute("alt") ?? "")
+            return false
+        case "li":
+            mark(name)
+            append("- ")
+        default: mark(name)
         }
+        if node.tag == Self.pre { preformatted += 1 }
+        return true
     }
 
     /// The white space at either edge of an element.

@@ -108,13 +108,33 @@ struct StyleScope {
 
     /// Letters, digits, `-` and `_` of a name, with the prefix before them, which a name that has it already keeps.
     func prefixed(_ name: some StringProtocol) -> String? {
-        let safe = name.utf8.filter {
-            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
-                || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+        var text: [UInt8] = []
+        return append(name.utf8, to: &text) ? String(decoding: text, as: UTF8.self) : nil
+    }
+
+    /// Appends what `prefixed` makes of the name.
+    /// - Returns: false, with nothing appended, where nothing of it may be written.
+    func append(_ name: some Sequence<UInt8>, to output: inout [UInt8]) -> Bool {
+        let start = output.count
+        output += idPrefix.utf8
+        let nameStart = output.count
+        for byte in name where Self.isNameByte(byte) { output.append(byte) }
+        let safe = output[nameStart...]
+        guard (1...100).contains(safe.count) else {
+            output.removeSubrange(start...)
+            return false
         }
-        guard !safe.isEmpty, safe.count <= 100 else { return nil }
-        let text = String(decoding: safe, as: UTF8.self)
-        return text.hasPrefix(idPrefix) && text.utf8.count > idPrefix.utf8.count ? text : idPrefix + text
+        if safe.count > nameStart - start, safe.starts(with: output[start..<nameStart]) {
+            output.removeSubrange(start..<nameStart)
+        }
+        return true
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "_"): true
+        default: false
+        }
     }
 
     /// One selector (Selectors Level 3) of types, classes, ids, a few pseudo-classes and combinators; nil for any other.

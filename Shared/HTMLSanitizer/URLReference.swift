@@ -12,6 +12,10 @@ enum URLReference: Hashable {
 
     /// nil for every other scheme and for a relative reference, which has no base in a mail.
     init?(_ text: String) {
+        if Self.isWrittenAnew(text) {
+            self = .web(text)
+            return
+        }
         // What browsers do first: cut white space and controls at both ends, drop tab and line ends anywhere.
         var bytes = text.utf8.drop { $0 <= 0x20 }.filter { $0 != 0x09 && $0 != 0x0a && $0 != 0x0d && $0 != 0 }
         while let last = bytes.last, last <= 0x20 { bytes.removeLast() }
@@ -38,6 +42,15 @@ enum URLReference: Hashable {
             self = .dataImage(url)
         default: return nil
         }
+    }
+
+    /// Whether nothing of a web address is to be changed.
+    private static func isWrittenAnew(_ text: String) -> Bool {
+        let scheme = ["https://", "http://"].first { text.hasPrefix($0) }
+        guard let rest = scheme.map({ text.utf8.dropFirst($0.utf8.count) }), let first = rest.first,
+            first != UInt8(ascii: "/"), first != UInt8(ascii: "?"), first != UInt8(ascii: "#")
+        else { return false }
+        return !rest.contains(where: isUnsafe)
     }
 
     private static func web(scheme: String, rest: ArraySlice<UInt8>) -> String? {
