@@ -1,6 +1,5 @@
+import HTTPService
 import Testing
-
-@testable import WebmailProxy
 
 @Suite struct JSONWriterTests {
     @Test func writesNestedValues() {
@@ -32,9 +31,20 @@ import Testing
         #expect(String(decoding: json.bytes, as: UTF8.self) == expected)
     }
 
-    @Test func writesTheLargestNumber() {
+    @Test func writesNumbersOfEveryLength() {
         var json = JSONWriter()
+        json.array([0, 9, 10, -7, -100, .min, .max] as [Int64]) { $0.value($1) }
+        #expect(
+            String(decoding: json.bytes, as: UTF8.self)
+                == "[0,9,10,-7,-100,-9223372036854775808,9223372036854775807]")
+        json = JSONWriter()
         json.value(UInt64.max)
         #expect(String(decoding: json.bytes, as: UTF8.self) == "18446744073709551615")
+    }
+
+    @Test func writesTimes() {
+        var json = JSONWriter()
+        json.object { $0.field("at", at: 1_767_225_600_007) }
+        #expect(String(decoding: json.bytes, as: UTF8.self) == #"{"at":"2026-01-01T00:00:00.007Z"}"#)
     }
 }
