@@ -31,6 +31,22 @@ import Testing
         #expect(String(decoding: json.bytes, as: UTF8.self) == expected)
     }
 
+    /// Long texts are looked at in words of eight bytes.
+    @Test(arguments: ["\"", "\\", "\n", "\u{1f}", " ", "~", "\u{7f}", "ü", "\u{10ffff}"])
+    func findsAnEscapeAnywhere(character: String) {
+        var json = JSONWriter()
+        json.value(character)
+        let escaped = String(decoding: json.bytes.dropFirst().dropLast(), as: UTF8.self)
+        for before in 0..<20 {
+            for after in 0..<20 {
+                let (head, tail) = (String(repeating: "a", count: before), String(repeating: "!", count: after))
+                json = JSONWriter()
+                json.value(head + character + tail)
+                #expect(String(decoding: json.bytes, as: UTF8.self) == "\"\(head)\(escaped)\(tail)\"")
+            }
+        }
+    }
+
     @Test func writesNumbersOfEveryLength() {
         var json = JSONWriter()
         json.array([0, 9, 10, -7, -100, .min, .max] as [Int64]) { $0.value($1) }
