@@ -204,7 +204,7 @@ let package = Package(
             ]),
         tests("DNSTests", ["DNS"]),
         tests("ManageSieveTests", ["ManageSieve"]),
-        tests("AdminAPITests", ["AdminAPI", "MailModel", "Storage"]),
+        tests("AdminAPITests", ["AdminAPI", "HTTPService", "MailModel", "Storage"]),
         tests("MailWatcherTests", ["MailWatcher", "Credentials", "IMAP", "MailModel", nioCore]),
 
         .executableTarget(

@@ -62,7 +62,8 @@ struct AccountRoutes: Sendable {
         filter.status = try query.choice("status")
         filter.deleted = try query.bool("deleted") ?? false
         (filter.order, filter.isDescending) = try query.order(default: .email)
-        return try .json(try await accounts.list(filter, PageRequest(request), scope: context.caller.scope))
+        let page = try await accounts.list(filter, PageRequest(request), scope: context.caller.scope)
+        return .json(bytes: page.json())
     }
 
     // MARK: one

@@ -24,11 +24,22 @@ struct DNSProvisioning: Sendable {
         return dns
     }
 
-    /// As `provision`, for who does not wait until the outcome is in the table.
-    func provisionQuickly(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
-        let dns = try await attempt(domain)
-        outcomes.put(domain, dns)
-        return dns
+    /// The first attempt for a domain that is being made: the DNS server is called meanwhile, and told what to change when
+    /// the domain is there. Its outcome is for `outcomes`.
+    ///
+    /// - Parameters:
+    ///   - isManual: Nothing is written.
+    ///   - goAhead: That the domain is there.
+    /// - Returns: All records that it wants, as `records(of:)`.
+    /// - Throws: `GoAhead.Refused`.
+    func provision(
+        new domain: DomainName, keys: [DKIMKey], isManual: Bool, takesZones: Bool, after goAhead: GoAhead
+    ) async throws -> (records: [DNSRecord], dns: Domain.DNS) {
+        let records = template.records(for: domain, keys: keys)
+        guard let publisher, !isManual else { return (records, .init(status: .manual, checkedAt: nil)) }
+        let change = DNSChange(
+            domain: domain, wanted: records.filter { $0.isWithin(domain) }, isNew: true, takesZones: takesZones)
+        return (records, try await carryOut(change, publisher, after: goAhead))
     }
 
     /// Writes the outcomes of what was quick into the table, as they come.
@@ -60,10 +71,16 @@ struct DNSProvisioning: Sendable {
             wanted: ownRecords(of: domain).filter { !domain.isOfKeysOnly || $0.isOfKey },
             unwanted: template.withdrawn(for: domain.domain, keys: domain.keys), isNew: domain.isNew,
             isPartial: domain.isOfKeysOnly, takesZones: domain.takesZones)
-        let (status, detail) = try await outcome { try await publisher.publish(change) }
+        return try await carryOut(change, publisher, after: .given)
+    }
+
+    private func carryOut(
+        _ change: DNSChange, _ publisher: any DNSPublisher, after goAhead: GoAhead
+    ) async throws -> Domain.DNS {
+        let (status, detail) = try await outcome { try await publisher.publish(change, after: goAhead) }
         if status != .ok {
             logger.warning(
-                "DNS not written", metadata: ["domain": "\(domain.domain)", "status": "\(status.rawValue)"])
+                "DNS not written", metadata: ["domain": "\(change.domain)", "status": "\(status.rawValue)"])
         }
         return .init(
             status: status, checkedAt: Timestamp.rfc3339(milliseconds: Timestamp.now()), detail: detail)

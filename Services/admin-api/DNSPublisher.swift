@@ -8,12 +8,17 @@ protocol DNSPublisher: Sendable {
 
     /// Carries a change out, all of it or nothing. Doing it twice is doing it once.
     ///
+    /// - Parameter goAhead: Before it is given the server is called and asked, and nothing is changed.
     /// - Returns: Sentences on what could not be written because others have something in its place.
-    /// - Throws: `DNSFailure`.
-    func publish(_ change: DNSChange) async throws -> [String]
+    /// - Throws: `DNSFailure`; `GoAhead.Refused`.
+    func publish(_ change: DNSChange, after goAhead: GoAhead) async throws -> [String]
 
     /// Whether the server answers.
     func ping() async -> Bool
+}
+
+extension DNSPublisher {
+    func publish(_ change: DNSChange) async throws -> [String] { try await publish(change, after: .given) }
 }
 
 /// Why a change was not carried out.

@@ -32,28 +32,33 @@ struct DomainMaker: Sendable {
             throw Failure.conflict("domain_exists", "This name is below a domain that another customer has here.")
         }
         if try await database.domains.customer(of: name) != nil { throw DomainStore.exists }
-        var takesZones = order.isOfPlatform
-        if !takesZones {
-            takesZones = try await database.domains.parentTakesZones(name, customerID: order.customerID)
-        }
+        let takesZones =
+            try await order.isOfPlatform
+            ? true : database.domains.parentTakesZones(name, customerID: order.customerID)
         // Making a key takes a processor for a while: not one of those that answer everybody else.
         let made = try await NIOThreadPool.singleton.runIfActive {
             let made = try keys.make(for: name, rsa: selector, ed25519: selector + "-ed")
             try keys.sign(name, with: made.map(\.selector), areFirst: true)
             return made
         }
+        let isManual = order.hasManualDNS || dns.publisher == nil
+        let goAhead = GoAhead()
+        // The disk and the DNS server have the time that the database takes; of the DNS nothing is changed before the
+        // domain is there.
         async let synced: Void = NIOThreadPool.singleton.runIfActive { try keys.sync() }
-        let domain = try await database.domains.create(
-            .init(
-                name: name, customerID: order.customerID, aliasOf: order.aliasOf,
-                hasManualDNS: order.hasManualDNS || dns.publisher == nil, takesZones: takesZones,
-                keys: made), by: origin)
-        let provisioning = DomainStore.Provisioning(
-            new: domain.id, name, keys: made, isManual: domain.dns.status == .manual,
-            takesZones: takesZones)
-        let records = dns.records(of: provisioning)
-        let outcome = domain.dns.status == .manual ? domain.dns : try await dns.provisionQuickly(provisioning)
-        // The disk has had the time that the DNS took.
+        async let provisioned = dns.provision(
+            new: name, keys: made, isManual: isManual, takesZones: takesZones, after: goAhead)
+        let domain = try await goAhead.after {
+            try await database.domains.create(
+                .init(
+                    name: name, customerID: order.customerID, aliasOf: order.aliasOf, hasManualDNS: isManual,
+                    takesZones: takesZones, keys: made), by: origin)
+        }
+        let (records, outcome) = try await provisioned
+        if !isManual {
+            dns.outcomes.put(
+                .init(new: domain.id, name, keys: made, isManual: false, takesZones: takesZones), outcome)
+        }
         try await synced
         return (domain.with(dns: outcome), records)
     }

@@ -9,13 +9,14 @@ struct DynamicUpdate: DNSPublisher {
     let server: DNSClient
     let key: TSIGKey
 
-    func publish(_ change: DNSChange) async throws -> [String] {
+    func publish(_ change: DNSChange, after goAhead: GoAhead) async throws -> [String] {
         do {
             guard let zone = try await server.zone(of: change.domain.description) else {
                 throw DNSFailure.refused("The DNS server has no zone for \(change.domain); make it there.")
             }
             let changes = try await changes(change)
             guard !changes.isEmpty else { return [] }
+            try await goAhead.wait()
             try await server.update(
                 zone: zone, changes, key: key, time: UInt64(Timestamp.now() / 1000))
             return []

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import HTTPService
 import MailModel
 import NIOCore
 import NIOHTTP1
@@ -28,16 +29,16 @@ struct PowerDNS: DNSPublisher {
     }
 
     /// A zone that is missing is made, with all of its records at once; a domain below a zone that is here goes into that.
-    func publish(_ change: DNSChange) async throws -> [String] {
-        do { return try await write(change) } catch is Status {
+    func publish(_ change: DNSChange, after goAhead: GoAhead) async throws -> [String] {
+        do { return try await write(change, after: goAhead) } catch is Status {
             // Somebody else makes or removes the same zone just now, or the API is not where it is looked for.
             throw DNSFailure.away
         }
     }
 
-    private func write(_ change: DNSChange) async throws -> [String] {
+    private func write(_ change: DNSChange, after goAhead: GoAhead) async throws -> [String] {
         if change.isNew, !change.wanted.isEmpty, try await parentZone(of: change.domain) == nil {
-            if try await create(change) { return [] }
+            if try await create(change, after: goAhead) { return [] }
         }
         guard let zone = try await zone(of: change.domain) else {
             guard !change.wanted.isEmpty else { return [] }
@@ -45,7 +46,7 @@ struct PowerDNS: DNSPublisher {
                 throw DNSFailure.refused("The DNS server has no zone for \(change.domain) any more.")
             }
             // One that came in between is looked at in the next round.
-            guard try await create(change) else { throw Status.conflict }
+            guard try await create(change, after: goAhead) else { throw Status.conflict }
             return []
         }
         guard change.takesZones || zone.account == Self.account else {
@@ -55,7 +56,7 @@ struct PowerDNS: DNSPublisher {
                 "The zone for \(change.domain) was there before the domain; only the platform may write into it.")
         }
         let (sets, notes) = Self.recordSets(change, in: zone)
-        if !sets.isEmpty { _ = try await send(.PATCH, path(zone.name), Patch(rrsets: sets)) }
+        if !sets.isEmpty { _ = try await send(.PATCH, path(zone.name), Patch(rrsets: sets), after: goAhead) }
         if change.wanted.isEmpty, zone.account == Self.account { try await removeIfEmpty(zone.name) }
         return notes
     }
@@ -65,7 +66,7 @@ struct PowerDNS: DNSPublisher {
     // MARK: zones
 
     /// - Returns: False when there is a zone of that name already.
-    private func create(_ change: DNSChange) async throws -> Bool {
+    private func create(_ change: DNSChange, after goAhead: GoAhead) async throws -> Bool {
         let sets = change.sets.compactMap { name, type -> RecordSet? in
             let values = change.values(name: name, type: type, existing: [])
             return values.isEmpty ? nil : RecordSet(name: name, type: type, values: values, ttl: Self.ttl(change))
@@ -75,7 +76,7 @@ struct PowerDNS: DNSPublisher {
             rrsets: sets)
         do {
             // The zone itself is not wanted back.
-            _ = try await send(.POST, Self.zones + "?rrsets=false", zone)
+            _ = try await send(.POST, Self.zones + "?rrsets=false", zone, after: goAhead)
             return true
         } catch Status.conflict { return false }
     }
@@ -145,20 +146,26 @@ struct PowerDNS: DNSPublisher {
     /// Answers that mean something to the caller.
     private enum Status: Error { case notFound, conflict }
 
-    private func send(_ method: Method, _ path: String, _ body: (some Encodable)?) async throws -> Data {
+    /// - Parameter goAhead: What the body waits for. The rest of the request is on its way before, and PowerDNS carries out
+    ///   none that is not whole.
+    private func send(
+        _ method: Method, _ path: String, _ body: (some Encodable)?, after goAhead: GoAhead = .given
+    ) async throws -> Data {
         var request = HTTPClientRequest(url: base + path)
         request.method = .init(rawValue: method.rawValue)
         request.headers.add(name: "x-api-key", value: apiKey)
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
-            request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
+            request.body = Self.body(ByteBuffer(bytes: try JSONResponses.bytes(body)), after: goAhead)
         }
         let response: HTTPClientResponse
         let answer: ByteBuffer
         do {
             response = try await client.execute(request, timeout: .seconds(2))
             answer = try await response.body.collect(upTo: 16 << 20)
-        } catch is CancellationError { throw CancellationError() } catch { throw DNSFailure.away }
+        } catch is CancellationError { throw CancellationError() } catch let refused as GoAhead.Refused {
+            throw refused
+        } catch { throw DNSFailure.away }
         switch response.status.code {
         case 200..<300: return Data(answer.readableBytesView)
         case 404: throw Status.notFound
@@ -167,6 +174,12 @@ struct PowerDNS: DNSPublisher {
         case 401, 403, 500...: throw DNSFailure.away
         default: throw DNSFailure.refused("The DNS server refused the change (HTTP \(response.status.code)).")
         }
+    }
+
+    private static func body(_ bytes: ByteBuffer, after goAhead: GoAhead) -> HTTPClientRequest.Body {
+        guard !goAhead.isGiven else { return .bytes(bytes) }
+        let held = HeldBody(bytes: bytes, goAhead: goAhead)
+        return .stream(held, length: .known(Int64(bytes.readableBytes)))
     }
 
     private enum Method: String { case GET, POST, PATCH, DELETE }
@@ -211,4 +224,26 @@ struct PowerDNS: DNSPublisher {
         var account: String?
         let rrsets: [Set]
     }
+}
+
+/// A body that is sent when the go-ahead is given, and never when it is not.
+private struct HeldBody: AsyncSequence, Sendable {
+    typealias Element = ByteBuffer
+
+    let bytes: ByteBuffer
+    let goAhead: GoAhead
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate var bytes: ByteBuffer?
+        fileprivate let goAhead: GoAhead
+
+        mutating func next() async throws -> ByteBuffer? {
+            guard let next = bytes else { return nil }
+            try await goAhead.wait()
+            bytes = nil
+            return next
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(bytes: bytes, goAhead: goAhead) }
 }

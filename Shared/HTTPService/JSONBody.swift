@@ -49,7 +49,13 @@ extension Response {
     public static func json(
         _ value: some Encodable, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
     ) throws -> Response {
-        let bytes = try JSONOutputEncoder.encode(value)
+        .json(bytes: try JSONOutputEncoder.encode(value), status: status, headers: headers)
+    }
+
+    /// As `json`, of what is written already (`JSONWriter`).
+    public static func json(
+        bytes: [UInt8], status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
+    ) -> Response {
         var headers = headers
         headers[.contentType] = "application/json"
         if status == .ok, !headers.contains(.cacheControl), !headers.contains(.eTag) {

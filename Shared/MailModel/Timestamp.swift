@@ -8,26 +8,36 @@ public enum Timestamp {
 
     /// `2026-01-02T03:04:05.678Z`; without the fraction where it is zero. Years 1 to 9999.
     public static func rfc3339(milliseconds: Int64) -> String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(24)
-        appendRFC3339(milliseconds: milliseconds, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        String(unsafeUninitializedCapacity: longest) { write(milliseconds, to: $0) }
     }
 
     /// Writes what `rfc3339(milliseconds:)` makes, without making a string.
     public static func appendRFC3339(milliseconds: Int64, to bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: longest) { place in
+            let length = write(milliseconds, to: place)
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: place[..<length]))
+        }
+    }
+
+    /// Bytes of a time with its fraction.
+    private static let longest = 24
+
+    /// - Returns: How many bytes of `place` were written, from its start.
+    private static func write(_ milliseconds: Int64, to place: UnsafeMutableBufferPointer<UInt8>) -> Int {
         let second = milliseconds.floorDivided(by: 1000)
         let fraction = Int(milliseconds - second * 1000)
         let day = second.floorDivided(by: 86_400)
         let ofDay = Int(second - day * 86_400)
         let (year, month, dayOfMonth) = CivilDate.date(daysSinceEpoch: Int(day))
+        var end = 0
         func append(_ value: Int, digits: Int, then separator: UInt8) {
-            var unit = digits == 4 ? 1000 : digits == 3 ? 100 : 10
-            for _ in 0..<digits {
-                bytes.append(0x30 + UInt8(truncatingIfNeeded: value / unit % 10))
-                unit /= 10
+            var rest = value
+            for index in stride(from: end + digits - 1, through: end, by: -1) {
+                place[index] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
             }
-            bytes.append(separator)
+            place[end + digits] = separator
+            end += digits + 1
         }
         append(year, digits: 4, then: UInt8(ascii: "-"))
         append(month, digits: 2, then: UInt8(ascii: "-"))
@@ -36,6 +46,7 @@ public enum Timestamp {
         append(ofDay / 60 % 60, digits: 2, then: UInt8(ascii: ":"))
         append(ofDay % 60, digits: 2, then: fraction == 0 ? UInt8(ascii: "Z") : UInt8(ascii: "."))
         if fraction != 0 { append(fraction, digits: 3, then: UInt8(ascii: "Z")) }
+        return end
     }
 
     /// `2026-01-02T03:04:05Z`.
