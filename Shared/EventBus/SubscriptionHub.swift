@@ -94,7 +94,6 @@ extension SubscriptionHub {
     /// nil when nobody listens.
     func missing(of account: String) -> Missing? {
         state.withLockedValue { state in
-            state.isDisconnected = false
             guard let entry = state.accounts[account] else { return nil }
             if let complete = entry.complete { return .after(complete) }
             return entry.isLate ? .unknown : .nothing
@@ -116,6 +115,9 @@ extension SubscriptionHub {
         }
         for live in waiting { live.finish() }
     }
+
+    /// There is a connection: who comes from now on may wait for messages to arrive.
+    func connected() { state.withLockedValue { $0.isDisconnected = false } }
 
     func disconnected() {
         state.withLockedValue { state in

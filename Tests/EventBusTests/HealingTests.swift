@@ -64,4 +64,20 @@ import Testing
             #expect(await heard.next()?.number == 3)
         }
     }
+
+    @Test func whoComesAfterAnOutageThatNobodyHeardIsNotToldToResync() async throws {
+        let (server, url) = try await PrivateServer.redis()
+        try await Fixture.with(url: url) { bus in
+            // One push that stands for some that were missed tells of each connection.
+            let connections = bus.pushes.makeAsyncIterator()
+            _ = await connections.next()
+            server.kill()
+            try await server.start()
+            _ = await connections.next()
+            let account = Fixture.account()
+            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            try await bus.publish(Fixture.event(account, 1))
+            #expect(await heard.next()?.number == 1)
+        }
+    }
 }
