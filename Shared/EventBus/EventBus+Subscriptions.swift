@@ -47,7 +47,9 @@ extension EventBus {
         case .lost(.overflow):
             revocations.reread()
             pushes.append([])
-            for account in hub.liveAccounts { await becameLive(account) }
+            // Also of those that are not live: that they are subscribed again may be among what was dropped.
+            hub.connected()
+            for account in hub.accounts { await becameLive(account) }
         }
     }
 

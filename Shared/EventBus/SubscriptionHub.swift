@@ -86,7 +86,7 @@ final class SubscriptionHub: Sendable {
 
 /// What the dispatcher of the bus tells it.
 extension SubscriptionHub {
-    var liveAccounts: [String] { state.withLockedValue { $0.accounts.filter(\.value.isLive).map(\.key) } }
+    var accounts: [String] { state.withLockedValue { Array($0.accounts.keys) } }
 
     /// What an account whose messages begin to arrive has missed: everything after an event, nothing, or nobody knows.
     enum Missing { case after(StreamID), nothing, unknown }
