@@ -1,8 +1,9 @@
-import EventBus
 import MailModel
 import Redis
 import TestSupport
 import Testing
+
+@testable import EventBus
 
 /// No gap is silent; on a Redis of the test's own.
 @Suite struct HealingTests {
@@ -74,6 +75,19 @@ import Testing
             server.kill()
             try await server.start()
             _ = await connections.next()
+            let account = Fixture.account()
+            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            try await bus.publish(Fixture.event(account, 1))
+            #expect(await heard.next()?.number == 1)
+        }
+    }
+
+    @Test func theReturnOfRedisMayBeAmongWhatWasDropped() async throws {
+        try await Fixture.with { bus in
+            let connections = bus.pushes.makeAsyncIterator()
+            _ = await connections.next()
+            await bus.dispatch(.lost(.disconnected))
+            await bus.dispatch(.lost(.overflow))
             let account = Fixture.account()
             let heard = await bus.subscribe(account: account).makeAsyncIterator()
             try await bus.publish(Fixture.event(account, 1))
