@@ -41,6 +41,7 @@ struct Caretaker: Sendable {
     func finishMoves() async throws {
         for move in try await database.accounts.awaitingMove() {
             await logger.attempt("the move of \(move.from)") {
+                guard try await database.accounts.awaits(move) else { return }
                 try await folders.move(from: move.from, to: move.to)
                 try await database.accounts.endMove(move)
             }
@@ -71,9 +72,11 @@ struct Caretaker: Sendable {
     /// Ends a mailbox whose time is over.
     func end(_ purge: AccountStore.Purge) async throws {
         try await folders.remove(purge.home)
+        // To remove much takes its time, and the names may be another's when the right to them has ended meanwhile.
+        guard let held = try await database.accounts.renew(purge) else { return }
         // Of one that is being moved the mail may be there already, and the next of that name must not get it.
-        if purge.target != purge.home { try await folders.remove(purge.target) }
-        try await database.accounts.remove(purge)
+        if held.target != held.home { try await folders.remove(held.target) }
+        try await database.accounts.remove(held)
     }
 
     private func purgeAccounts() async throws {

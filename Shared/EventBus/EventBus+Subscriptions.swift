@@ -29,11 +29,10 @@ extension EventBus {
 
     func dispatch(_ event: RedisSubscriber.Event) async {
         switch event {
-        case .subscribed(Self.revocationChannel): revocations.reread()
-        case .subscribed(Self.pushChannel): pushes.append([])
-        case .message(Self.pushChannel, let payload): pushes.append(payload)
         case .subscribed(let channel):
-            if let account = Self.account(ofChannel: channel) { await becameLive(account) }
+            hub.connected()
+            await subscribed(to: channel)
+        case .message(Self.pushChannel, let payload): pushes.append(payload)
         case .message(Self.revocationChannel, Self.rereadMessage): revocations.reread()
         case .message(Self.revocationChannel, let payload):
             do { revocations.revoked(try EventJSON.decode(Revocation.self, from: payload)) } catch {
@@ -48,7 +47,17 @@ extension EventBus {
         case .lost(.overflow):
             revocations.reread()
             pushes.append([])
-            for account in hub.liveAccounts { await becameLive(account) }
+            // Also of those that are not live: that they are subscribed again may be among what was dropped.
+            hub.connected()
+            for account in hub.accounts { await becameLive(account) }
+        }
+    }
+
+    private func subscribed(to channel: String) async {
+        switch channel {
+        case Self.revocationChannel: revocations.reread()
+        case Self.pushChannel: pushes.append([])
+        default: if let account = Self.account(ofChannel: channel) { await becameLive(account) }
         }
     }
 

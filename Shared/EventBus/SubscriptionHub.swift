@@ -86,7 +86,7 @@ final class SubscriptionHub: Sendable {
 
 /// What the dispatcher of the bus tells it.
 extension SubscriptionHub {
-    var liveAccounts: [String] { state.withLockedValue { $0.accounts.filter(\.value.isLive).map(\.key) } }
+    var accounts: [String] { state.withLockedValue { Array($0.accounts.keys) } }
 
     /// What an account whose messages begin to arrive has missed: everything after an event, nothing, or nobody knows.
     enum Missing { case after(StreamID), nothing, unknown }
@@ -94,7 +94,6 @@ extension SubscriptionHub {
     /// nil when nobody listens.
     func missing(of account: String) -> Missing? {
         state.withLockedValue { state in
-            state.isDisconnected = false
             guard let entry = state.accounts[account] else { return nil }
             if let complete = entry.complete { return .after(complete) }
             return entry.isLate ? .unknown : .nothing
@@ -116,6 +115,9 @@ extension SubscriptionHub {
         }
         for live in waiting { live.finish() }
     }
+
+    /// There is a connection: who comes from now on may wait for messages to arrive.
+    func connected() { state.withLockedValue { $0.isDisconnected = false } }
 
     func disconnected() {
         state.withLockedValue { state in

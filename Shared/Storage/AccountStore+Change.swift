@@ -37,28 +37,23 @@ extension AccountStore {
     public func update(
         _ id: Int64, _ change: Change, scope: Scope, by origin: AuditStore.Origin
     ) async throws -> Revocation? {
-        let account = try await find(id, scope: scope)
-        let domain = try await database.domains.reach(account.domainID, scope: .everything)
+        let found = try await find(id, scope: scope)
+        let domain = try await database.domains.reach(found.domainID, scope: .everything)
         let renamed = try change.localPart.map { try Self.address($0, of: domain.name).description }
         return try await database.transaction { tx in
+            let account = try Self.hold(id, in: tx)
             if let quota = change.quotaMB {
-                // What it is now: another change, or a deletion, may have come between.
-                let row = try tx.query(
-                    "SELECT quota_mb FROM accounts WHERE id = \(id) AND deleted_at IS NULL FOR UPDATE"
-                ).first
-                guard let row else { throw Failure.notFound("This mailbox") }
-                let more = try quota - row.int("quota_mb")
+                let more = quota - account.quotaMB
                 try LimitStore.admit(quotaMB: more, customerID: domain.customerID, in: tx)
                 try DomainTotals.change(domainID: account.domainID, quotaMB: more, in: tx)
             }
-            let outcome = try tx.execute(
+            try tx.execute(
                 """
                 UPDATE accounts SET quota_mb = COALESCE(\(change.quotaMB), quota_mb),
                   display_name = COALESCE(\(change.displayName), display_name),
                   send_limit = IF(\(change.sendLimit != nil), \(change.sendLimit ?? nil), send_limit)
-                WHERE id = \(id) AND deleted_at IS NULL
+                WHERE id = \(id)
                 """)
-            guard outcome.affectedRows == 1 else { throw Failure.notFound("This mailbox") }
             try Self.record("account.changed", account, Self.changes(account, change), by: origin, in: tx)
             guard let renamed, renamed != account.email else { return nil }
             return try Self.rename(account, to: renamed, domain: domain.name, in: tx)
@@ -79,7 +74,7 @@ extension AccountStore {
     private static func rename(
         _ account: Account, to email: String, domain: DomainName, in tx: Transaction
     ) throws -> Revocation {
-        try checkFree(email, domainID: account.domainID, in: tx)
+        try checkFree(email, domainID: account.domainID, for: account.id, in: tx)
         // Its tokens are found by the old address.
         let revocation = try RevocationStore.add(.account, account.email, in: tx)
         let old = account.email.prefix { $0 != "@" }
@@ -118,13 +113,21 @@ extension AccountStore {
         try await database.query(
             """
             SELECT a.id, a.home, CONCAT(d.domain, '/', SUBSTRING_INDEX(a.email, '@', 1)) AS target
-            FROM accounts a JOIN domains d ON d.id = a.domain_id WHERE a.is_moving ORDER BY a.id LIMIT 100
+            FROM accounts a JOIN domains d ON d.id = a.domain_id
+            WHERE a.is_moving = TRUE ORDER BY a.id LIMIT 100
             """
         ).map { row in
             let target = try row.string("target")
             return Move(
                 id: try row.int64("id"), from: try row.optionalString("home") ?? target, to: target)
         }
+    }
+
+    /// Whether it is still to be done. When another has done it, the old name may be another mailbox's by now.
+    public func awaits(_ move: Move) async throws -> Bool {
+        try await !database.query(
+            "SELECT id FROM accounts WHERE id = \(move.id) AND is_moving AND COALESCE(home, \(move.from)) = \(move.from)"
+        ).isEmpty
     }
 
     /// The move is done: the mailbox opens again, unless it was renamed once more meanwhile, and what was moved is not yet

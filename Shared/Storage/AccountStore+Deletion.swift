@@ -12,7 +12,7 @@ extension AccountStore {
         public let home: String
         /// Where its address says that its home is to be; another than `home` while it is to be moved.
         public let target: String
-        let lease: Int64
+        var lease: Int64
     }
 
     /// How long a purge may take before somebody else goes on with it, milliseconds: longer than the DNS server has to
@@ -26,15 +26,12 @@ extension AccountStore {
     public func delete(
         _ id: Int64, purgeAt: Int64, scope: Scope, by origin: AuditStore.Origin
     ) async throws -> Revocation {
-        let account = try await find(id, scope: scope)
+        _ = try await find(id, scope: scope)
         return try await database.transaction { tx in
-            let row = try tx.query(
-                "SELECT quota_mb FROM accounts WHERE id = \(id) AND deleted_at IS NULL FOR UPDATE"
-            ).first
-            guard let row else { throw Failure.notFound("This mailbox") }
+            let account = try Self.hold(id, in: tx)
             try tx.execute(
                 "UPDATE accounts SET deleted_at = \(Timestamp.now()), purge_at = \(purgeAt) WHERE id = \(id)")
-            try DomainTotals.change(domainID: account.domainID, accounts: -1, quotaMB: -row.int("quota_mb"), in: tx)
+            try DomainTotals.change(domainID: account.domainID, accounts: -1, quotaMB: -account.quotaMB, in: tx)
             try Self.record(
                 "account.deleted", account, ["purge_at": Timestamp.rfc3339(milliseconds: purgeAt)], by: origin, in: tx)
             return try RevocationStore.add(.account, account.email, in: tx)
@@ -59,8 +56,10 @@ extension AccountStore {
     public func purge(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws -> Purge? {
         let account = try await findDeleted(id, scope: scope)
         return try await database.transaction { tx in
-            try tx.execute(
+            let outcome = try tx.execute(
                 "UPDATE accounts SET purge_at = \(Timestamp.now()) WHERE id = \(id) AND deleted_at IS NOT NULL")
+            // It may have been restored since it was found.
+            guard outcome.affectedRows == 1 else { throw Failure.notFound("This deleted mailbox") }
             try Self.record("account.purge_requested", account, by: origin, in: tx)
             return try Self.claim(id, in: tx)
         }
@@ -92,20 +91,31 @@ extension AccountStore {
         }
     }
 
+    /// Keeps the right for a while longer; nil when another has taken it meanwhile.
+    public func renew(_ purge: Purge) async throws -> Purge? {
+        var held = purge
+        held.lease = max(Timestamp.now() + Self.purgeLease, purge.lease + 1)
+        let outcome = try await database.execute(
+            "UPDATE accounts SET purge_lease = \(held.lease) WHERE id = \(purge.id) AND purge_lease = \(purge.lease)")
+        return outcome.affectedRows == 1 ? held : nil
+    }
+
     /// Takes a deletion back.
     /// - Throws: `Failure.notFound` for one that is not deleted, or whose time is over; `conflict` `limit_reached`.
     public func restore(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws -> Account {
         let account = try await findDeleted(id, scope: scope)
         let domain = try await database.domains.reach(account.domainID, scope: .everything)
         try await database.transaction { tx in
-            try LimitStore.admit(accounts: 1, quotaMB: account.quotaMB, customerID: domain.customerID, in: tx)
-            let outcome = try tx.execute(
+            let row = try tx.query(
                 """
-                UPDATE accounts SET deleted_at = NULL, purge_at = NULL
-                WHERE id = \(id) AND deleted_at IS NOT NULL AND purge_at > \(Timestamp.now()) AND purge_lease IS NULL
-                """)
-            guard outcome.affectedRows == 1 else { throw Failure.notFound("This deleted mailbox") }
-            try DomainTotals.change(domainID: account.domainID, accounts: 1, quotaMB: account.quotaMB, in: tx)
+                SELECT quota_mb FROM accounts WHERE id = \(id) AND deleted_at IS NOT NULL
+                  AND purge_at > \(Timestamp.now()) AND purge_lease IS NULL FOR UPDATE
+                """
+            ).first
+            guard let quota = try row?.int("quota_mb") else { throw Failure.notFound("This deleted mailbox") }
+            try LimitStore.admit(accounts: 1, quotaMB: quota, customerID: domain.customerID, in: tx)
+            try tx.execute("UPDATE accounts SET deleted_at = NULL, purge_at = NULL WHERE id = \(id)")
+            try DomainTotals.change(domainID: account.domainID, accounts: 1, quotaMB: quota, in: tx)
             try Self.record("account.restored", account, by: origin, in: tx)
         }
         return try await find(id, scope: .everything)

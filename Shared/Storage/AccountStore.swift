@@ -86,12 +86,21 @@ public struct AccountStore: Sendable {
         }
     }
 
-    /// - Throws: `Failure` `conflict` when an alias has the address, or the domain has no mailboxes of its own.
-    static func checkFree(_ email: String, domainID: Int64, in tx: Transaction) throws {
+    /// - Parameter id: Of the mailbox that is to have the address, where it is there already.
+    /// - Throws: `Failure` `conflict` when an alias has the address, when another mailbox's mail is still where this one's
+    ///   would be, or the domain has no mailboxes of its own.
+    static func checkFree(_ email: String, domainID: Int64, for id: Int64? = nil, in tx: Transaction) throws {
         try DomainTotals.lock(domainID: domainID, in: tx)
-        let localPart = email.split(separator: "@").first ?? ""
+        let parts = email.split(separator: "@")
+        let localPart = parts.first ?? "", home = parts.reversed().joined(separator: "/")
         guard try tx.query("SELECT id FROM aliases WHERE domain_id = \(domainID) AND source = \(localPart)").isEmpty
         else { throw Failure.conflict("alias_exists", "The alias \(email) has this address.") }
+        let tenant = try tx.query(
+            "SELECT id FROM accounts WHERE is_moving = TRUE AND home = \(home) AND id <> \(id ?? 0)")
+        guard tenant.isEmpty else {
+            throw Failure.conflict(
+                "account_moving", "The mailbox that had the address \(email) is just being renamed; try again shortly.")
+        }
         guard try tx.query("SELECT id FROM domains WHERE id = \(domainID) AND alias_of IS NOT NULL").isEmpty else {
             throw Failure.conflict("domain_is_alias", "This domain leads to another one; make the mailbox there.")
         }
@@ -111,14 +120,25 @@ public struct AccountStore: Sendable {
         try await list(where: "a.email = \(email) AND \(Self.exists) AND \(SQL.accountVisible(to: scope))").first
     }
 
+    /// The mailbox as it is, and stays until the transaction ends: since somebody found it, it may have been renamed or
+    /// deleted.
+    /// - Throws: `Failure.notFound` for one that is deleted.
+    static func hold(_ id: Int64, in tx: Transaction) throws -> Account {
+        guard try !tx.query("SELECT id FROM accounts WHERE id = \(id) AND deleted_at IS NULL FOR UPDATE").isEmpty,
+            let account = try accounts(tx.query(select(where: "a.id = \(id)"))).first
+        else { throw Failure.notFound("This mailbox") }
+        return account
+    }
+
     /// Changes the password, and in the same transaction revokes every token and deletes every app password of the
     /// mailbox.
     /// - Returns: The revocation to announce.
     public func setPassword(
         _ id: Int64, hash: String, scope: Scope, by origin: AuditStore.Origin
     ) async throws -> Revocation {
-        let account = try await find(id, scope: scope)
+        _ = try await find(id, scope: scope)
         return try await database.transaction { tx in
+            let account = try Self.hold(id, in: tx)
             try Self.record("account.password_changed", account, by: origin, in: tx)
             try tx.execute("UPDATE accounts SET password_hash = \(hash) WHERE id = \(id)")
             try tx.execute("DELETE FROM app_passwords WHERE account_id = \(id)")
@@ -131,8 +151,9 @@ public struct AccountStore: Sendable {
     public func setSuspended(
         _ id: Int64, _ suspended: Bool, scope: Scope, by origin: AuditStore.Origin
     ) async throws -> Revocation? {
-        let account = try await find(id, scope: scope)
+        _ = try await find(id, scope: scope)
         return try await database.transaction { tx in
+            let account = try Self.hold(id, in: tx)
             try Self.record(suspended ? "account.suspended" : "account.unsuspended", account, by: origin, in: tx)
             try tx.execute("UPDATE accounts SET status = \(suspended ? "suspended" : "active") WHERE id = \(id)")
             return suspended ? try RevocationStore.add(.account, account.email, in: tx) : nil
@@ -199,21 +220,24 @@ public struct AccountStore: Sendable {
 
     /// What `accounts` reads, and more where it is asked for.
     func rows(_ columns: SQL = "", _ join: SQL = "", where condition: SQL) async throws -> [Row] {
-        try await database.query(
-            """
-            SELECT a.id, a.email, a.domain_id, a.quota_mb, a.send_limit, COALESCE(u.bytes, 0) AS used_bytes,
-              COALESCE(u.messages, 0) AS messages,
-              IF(a.status = 'active' AND d.status <> 'suspended' AND c.status = 'active', 'active', 'suspended')
-                AS status,
-              a.display_name, NULLIF(GREATEST(COALESCE(a.last_login, 0), COALESCE(l.last_login, 0) * 1000), 0)
-                AS last_login,
-              a.created_at, COALESCE(a.deleted_at, d.deleted_at) AS deleted_at, COALESCE(a.purge_at, d.purge_at) AS purge_at
-              \(columns)
-            FROM accounts a JOIN domains d ON d.id = a.domain_id JOIN customers c ON c.id = d.customer_id
-              LEFT JOIN mailbox_usage u ON u.username = a.email LEFT JOIN mailbox_logins l ON l.username = a.email
-              \(join)
-            WHERE \(condition)
-            """)
+        try await database.query(Self.select(columns, join, where: condition))
+    }
+
+    private static func select(_ columns: SQL = "", _ join: SQL = "", where condition: SQL) -> SQL {
+        """
+        SELECT a.id, a.email, a.domain_id, a.quota_mb, a.send_limit, COALESCE(u.bytes, 0) AS used_bytes,
+          COALESCE(u.messages, 0) AS messages,
+          IF(a.status = 'active' AND d.status <> 'suspended' AND c.status = 'active', 'active', 'suspended')
+            AS status,
+          a.display_name, NULLIF(GREATEST(COALESCE(a.last_login, 0), COALESCE(l.last_login, 0) * 1000), 0)
+            AS last_login,
+          a.created_at, COALESCE(a.deleted_at, d.deleted_at) AS deleted_at, COALESCE(a.purge_at, d.purge_at) AS purge_at
+          \(columns)
+        FROM accounts a JOIN domains d ON d.id = a.domain_id JOIN customers c ON c.id = d.customer_id
+          LEFT JOIN mailbox_usage u ON u.username = a.email LEFT JOIN mailbox_logins l ON l.username = a.email
+          \(join)
+        WHERE \(condition)
+        """
     }
 
     /// The mailboxes of `rows`.

@@ -18,15 +18,19 @@ extension DomainStore {
     ) async throws -> [Revocation] {
         let domain = try await find(id, scope: scope)
         return try await database.transaction { tx in
+            let outcome = try tx.execute(
+                """
+                UPDATE domains SET deleted_at = \(Timestamp.now()), purge_at = \(purgeAt)
+                WHERE id = \(id) AND deleted_at IS NULL
+                """)
+            guard outcome.affectedRows == 1 else { throw Failure.notFound("This domain") }
+            // Only now: who was just making one that leads here has made it, or finds this one deleted.
             let others = try tx.query("SELECT domain FROM domains WHERE alias_of = \(id) AND deleted_at IS NULL")
                 .map { try $0.string("domain") }
             guard others.isEmpty else {
                 throw Failure.conflict(
                     "domain_has_aliases", "\(others.joined(separator: ", ")) lead to this domain; delete them first.")
             }
-            let now = Timestamp.now()
-            try tx.execute(
-                "UPDATE domains SET deleted_at = \(now), purge_at = \(purgeAt) WHERE id = \(id) AND deleted_at IS NULL")
             try AuditStore.record(
                 origin.event(
                     "domain.deleted", target: domain.domain, customerID: domain.customerID,
@@ -41,8 +45,10 @@ extension DomainStore {
     public func purge(_ id: Int64, scope: Scope, by origin: AuditStore.Origin) async throws -> Purge? {
         let domain = try await findDeleted(id, scope: scope)
         return try await database.transaction { tx in
-            try tx.execute(
+            let outcome = try tx.execute(
                 "UPDATE domains SET purge_at = \(Timestamp.now()) WHERE id = \(id) AND deleted_at IS NOT NULL")
+            // It may have been restored since it was found.
+            guard outcome.affectedRows == 1 else { throw Failure.notFound("This deleted domain") }
             try AuditStore.record(
                 origin.event("domain.purge_requested", target: domain.domain, customerID: domain.customerID), in: tx)
             return try Self.claim(id, in: tx)

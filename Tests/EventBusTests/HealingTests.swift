@@ -1,8 +1,9 @@
-import EventBus
 import MailModel
 import Redis
 import TestSupport
 import Testing
+
+@testable import EventBus
 
 /// No gap is silent; on a Redis of the test's own.
 @Suite struct HealingTests {
@@ -62,6 +63,35 @@ import Testing
             for _ in 0..<100 where (try? await bus.ping()) == nil { try await Task.sleep(for: .milliseconds(20)) }
             try await bus.publish(Fixture.event(account, 3))
             #expect(await heard.next()?.number == 3)
+        }
+    }
+
+    @Test func whoComesAfterAnOutageThatNobodyHeardIsNotToldToResync() async throws {
+        let (server, url) = try await PrivateServer.redis()
+        try await Fixture.with(url: url) { bus in
+            // One push that stands for some that were missed tells of each connection.
+            let connections = bus.pushes.makeAsyncIterator()
+            _ = await connections.next()
+            server.kill()
+            try await server.start()
+            _ = await connections.next()
+            let account = Fixture.account()
+            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            try await bus.publish(Fixture.event(account, 1))
+            #expect(await heard.next()?.number == 1)
+        }
+    }
+
+    @Test func theReturnOfRedisMayBeAmongWhatWasDropped() async throws {
+        try await Fixture.with { bus in
+            let connections = bus.pushes.makeAsyncIterator()
+            _ = await connections.next()
+            await bus.dispatch(.lost(.disconnected))
+            await bus.dispatch(.lost(.overflow))
+            let account = Fixture.account()
+            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            try await bus.publish(Fixture.event(account, 1))
+            #expect(await heard.next()?.number == 1)
         }
     }
 }

@@ -14,6 +14,12 @@ import Testing
         var signature = 999_999_999
         var contact = 999_999_999
         var alias = 999_999_999
+        var serviceToken = 999_999_999
+        var appPassword = 999_999_999
+        var webhook = 999_999_999
+        var outbox = 999_999_999
+        var upload = 999_999_999
+        var session = "nosuchsessionanywhere0"
         var email = "nobody@nowhere.test"
     }
 
@@ -32,128 +38,6 @@ import Testing
             try await client.reading(isWebmail ? subject.email : nil).send(method, path(subject), body?(subject))
         }
     }
-
-    static let routes: [Route] = [
-        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)" }, isForAdmins: false),
-        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)/accounts" }, isForAdmins: false),
-        Route(
-            method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/accounts" },
-            body: { _ in ["local_part": .string(unique("new")), "password": "a good password"] }),
-        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)/aliases" }, isForAdmins: false),
-        Route(
-            method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/aliases" },
-            body: { ["source": .string(unique("alias")), "destination": .string($0.email)] }),
-        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)" }, isForAdmins: false),
-        Route(method: .PATCH, path: { "/api/v1/mail/accounts/\($0.account)" }, body: { _ in ["quota_mb": 77] }),
-        Route(
-            method: .PATCH, path: { "/api/v1/mail/domains/\($0.domain)" }, body: { _ in ["client_login": "password"] }),
-        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)/dns" }),
-        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/dns/sync" }),
-        Route(method: .GET, path: { "/api/v1/mail/domains/\($0.domain)/dkim" }),
-        Route(method: .GET, path: { "/api/v1/mail/export?domain_id=\($0.domain)" }),
-        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)/send-as" }, isForAdmins: false),
-        Route(
-            method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)/send-as" }, body: { _ in ["addresses": []] }),
-        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)/forwarding" }, isForAdmins: false),
-        Route(
-            method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)/forwarding" },
-            body: { _ in ["enabled": false] }, isForAdmins: false),
-        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)/autoreply" }, isForAdmins: false),
-        Route(
-            method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)/autoreply" }, body: { _ in ["enabled": false] },
-            isForAdmins: false),
-        Route(method: .GET, path: { "/api/v1/mail/accounts/\($0.account)/filters" }, isForAdmins: false),
-        Route(
-            method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)/filters" }, body: { _ in ["filters": []] },
-            isForAdmins: false),
-        Route(method: .GET, path: { "/api/v1/mail/aliases/\($0.alias)" }),
-        Route(method: .PUT, path: { "/api/v1/mail/aliases/\($0.alias)" }, body: { ["destination": .string($0.email)] }),
-        Route(method: .GET, path: { "/api/v1/users/\($0.user)" }, isForAdmins: false),
-        Route(method: .GET, path: { _ in "/api/v1/mail/webmail/folders" }, isWebmail: true, isForAdmins: false),
-        Route(method: .GET, path: { _ in "/api/v1/mail/webmail/messages/INBOX" }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .GET, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1" }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1/flags" },
-            body: { _ in ["flags": ["\\Flagged"]] }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/batch" },
-            body: { _ in ["uids": [1], "action": "flags", "flags": ["\\Flagged"]] }, isWebmail: true, isForAdmins: false
-        ),
-        Route(
-            method: .GET, path: { _ in "/api/v1/mail/webmail/changes/INBOX?since=1" }, isWebmail: true,
-            isForAdmins: false),
-        Route(
-            method: .POST, path: { _ in "/api/v1/mail/webmail/folders" }, body: { _ in ["path": .string(unique("F"))] },
-            isWebmail: true, isForAdmins: false),
-        Route(
-            method: .POST, path: { _ in "/api/v1/mail/webmail/send" },
-            body: { ["to": [.string($0.email)], "subject": "To myself", "plain": "x"] }, isWebmail: true,
-            isForAdmins: false),
-        Route(method: .GET, path: { _ in "/api/v1/mail/signatures" }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .POST, path: { _ in "/api/v1/mail/signatures" }, body: { _ in ["name": "x", "html": "x"] },
-            isWebmail: true, isForAdmins: false),
-        Route(
-            method: .GET, path: { _ in "/api/v1/mail/signatures/match?to=a@b.test" }, isWebmail: true,
-            isForAdmins: false),
-        Route(
-            method: .GET, path: { "/api/v1/mail/signatures/\($0.signature)" }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .PUT, path: { "/api/v1/mail/signatures/\($0.signature)" },
-            body: { _ in ["name": "y", "html": "y"] }, isWebmail: true, isForAdmins: false),
-        Route(method: .GET, path: { _ in "/api/v1/mail/contacts" }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .POST, path: { _ in "/api/v1/mail/contacts" },
-            body: { _ in ["emails": .string(unique("c") + "@x.test")] }, isWebmail: true, isForAdmins: false),
-        Route(method: .GET, path: { "/api/v1/mail/contacts/\($0.contact)" }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .PUT, path: { "/api/v1/mail/contacts/\($0.contact)" },
-            body: { _ in ["emails": .string(unique("c") + "@x.test")] }, isWebmail: true, isForAdmins: false),
-        Route(method: .GET, path: { _ in "/api/v1/mail/contacts/export" }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .GET, path: { _ in "/api/v1/mail/contacts/autocomplete?q=a" }, isWebmail: true, isForAdmins: false),
-        Route(
-            method: .POST, path: { _ in "/api/v1/auth/mail-token" }, body: { ["email": .string($0.email)] },
-            isForAdmins: false),
-    ]
-
-    /// Routes that would change what the other tests of this table need; foreign subjects only.
-    static let upheavals: [Route] = [
-        Route(method: .PUT, path: { "/api/v1/mail/accounts/\($0.account)" }, body: { _ in ["password": "stolen it"] }),
-        Route(method: .POST, path: { "/api/v1/mail/accounts/\($0.account)/suspend" }),
-        Route(method: .POST, path: { "/api/v1/mail/accounts/\($0.account)/unsuspend" }),
-        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/suspend" }),
-        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/unsuspend" }),
-        Route(method: .DELETE, path: { "/api/v1/mail/domains/\($0.domain)" }),
-        Route(method: .DELETE, path: { "/api/v1/mail/domains/\($0.domain)?purge=true" }),
-        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/restore" }),
-        Route(method: .POST, path: { "/api/v1/mail/domains/\($0.domain)/dkim/rotate" }),
-        Route(method: .DELETE, path: { "/api/v1/mail/accounts/\($0.account)" }),
-        Route(method: .DELETE, path: { "/api/v1/mail/accounts/\($0.account)?purge=true" }),
-        Route(method: .POST, path: { "/api/v1/mail/accounts/\($0.account)/restore" }),
-        Route(method: .DELETE, path: { "/api/v1/mail/aliases/\($0.alias)" }),
-        Route(method: .GET, path: { "/api/v1/mail/customers/\($0.customer)/limits" }),
-        Route(method: .PUT, path: { "/api/v1/mail/customers/\($0.customer)/limits" }, body: { _ in ["domains": 0] }),
-        Route(method: .GET, path: { "/api/v1/customers/\($0.customer)" }),
-        Route(
-            method: .POST, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1/move" },
-            body: { _ in ["target": "Trash"] }, isWebmail: true),
-        Route(method: .DELETE, path: { _ in "/api/v1/mail/webmail/messages/INBOX/1" }, isWebmail: true),
-        Route(
-            method: .PATCH, path: { _ in "/api/v1/mail/webmail/folders/Archive" }, body: { _ in ["subscribed": false] },
-            isWebmail: true),
-        Route(method: .DELETE, path: { _ in "/api/v1/mail/webmail/folders/Archive" }, isWebmail: true),
-        Route(method: .DELETE, path: { "/api/v1/mail/signatures/\($0.signature)" }, isWebmail: true),
-        Route(method: .DELETE, path: { "/api/v1/mail/contacts/\($0.contact)" }, isWebmail: true),
-        Route(method: .POST, path: { _ in "/api/v1/mail/contacts/import" }, isWebmail: true),
-        Route(method: .POST, path: { _ in "/api/v1/auth/revocations" }, body: { ["email": .string($0.email)] }),
-        Route(method: .POST, path: { _ in "/api/v1/auth/revocations" }, body: { ["user_id": .int($0.user)] }),
-        Route(method: .DELETE, path: { "/api/v1/auth/sessions?email=\($0.email)" }),
-        Route(method: .DELETE, path: { "/api/v1/auth/sessions?user_id=\($0.user)" }),
-        Route(method: .DELETE, path: { "/api/v1/auth/totp?email=\($0.email)" }),
-        Route(method: .DELETE, path: { "/api/v1/users/\($0.user)/totp" }),
-    ]
 
     let platform: Platform
     let tenant: Tenant
@@ -231,12 +115,7 @@ import Testing
     @Test func whatIsAnothersDoesNotExist() async throws {
         let neighbour = try await platform.newTenant()
         let carol = try await neighbour.newMailbox("carol")
-        let user = try await neighbour.newUser("member", accounts: [carol.email])
-        let foreign = Subject(
-            domain: neighbour.domainID, account: carol.id, user: user.id, customer: neighbour.customerID,
-            signature: try await Self.id(carol.client.post("/api/v1/mail/signatures", ["name": "x", "html": "x"])),
-            contact: try await Self.id(carol.client.post("/api/v1/mail/contacts", ["emails": "a@x.test"])),
-            alias: try await Self.alias(of: carol, neighbour), email: carol.email)
+        let foreign = try await subject(of: carol, neighbour)
         for route in Self.routes + Self.upheavals {
             for (who, client) in [("admin", admin), ("member", member), ("mailbox", alice.client)] {
                 let reply = try await route.call(client, foreign)
@@ -248,10 +127,53 @@ import Testing
                 #expect(reply.isCleanProblem, "\(who): \(route) \(reply.text)")
             }
         }
-        _ = try await carol.appPassword()
         let listed = try await admin.get("/api/v1/auth/app-passwords?email=\(carol.email)").json(200)
         #expect(listed["total"] == 0)
         try await expectUntouched(carol, neighbour, aliases: 1)
+    }
+
+    /// One's own mailbox opens nothing of another's.
+    @Test func whatIsAnothersIsNotInOnesOwnMailbox() async throws {
+        let neighbour = try await platform.newTenant()
+        let carol = try await neighbour.newMailbox("carol")
+        let foreign = try await subject(of: carol, neighbour)
+        var mixed = foreign
+        mixed.email = own.email
+        for route in Self.routes + Self.upheavals
+        where route.isWebmail && route.path(foreign) != route.path(Subject()) {
+            for (who, client) in [("admin", admin), ("member", member), ("mailbox", alice.client)] {
+                let reply = try await route.call(client, mixed)
+                #expect(reply.status == 404 && reply.isCleanProblem, "\(who): \(route) \(reply.text)")
+            }
+        }
+        for path in [
+            "/api/v1/mail/signatures/\(foreign.signature)", "/api/v1/mail/contacts/\(foreign.contact)",
+            "\(Mailbox.outboxPath)/\(foreign.outbox)", "\(Mailbox.uploadsPath)/\(foreign.upload)",
+        ] { #expect(try await carol.client.get(path).status == 200, "\(path)") }
+    }
+
+    /// A mailbox with one of everything.
+    private func subject(of mailbox: Mailbox, _ tenant: Tenant) async throws -> Subject {
+        let client = mailbox.client
+        let user = try await tenant.newUser("member", accounts: [mailbox.email])
+        let token = try await platform.hoster.post(
+            "/api/v1/service-tokens", ["name": .string(unique("token")), "scopes": ["mail:read"]])
+        // Still to be sent when the test is over.
+        let mail: JSON = [
+            "to": [.string(mailbox.email)], "subject": "Later", "plain": "x",
+            "send_at": .string(Date().addingTimeInterval(3600).formatted(.iso8601)),
+        ]
+        let sessions = try await client.get("/api/v1/auth/sessions").json(200)["items"]
+        return Subject(
+            domain: tenant.domainID, account: mailbox.id, user: user.id, customer: tenant.customerID,
+            signature: try await Self.id(client.post("/api/v1/mail/signatures", ["name": "x", "html": "x"])),
+            contact: try await Self.id(client.post("/api/v1/mail/contacts", ["emails": "a@x.test"])),
+            alias: try await Self.alias(of: mailbox, tenant), serviceToken: try Self.id(token),
+            appPassword: try #require(try await mailbox.appPassword()["id"].int),
+            webhook: try await Self.id(client.post("/api/v1/mail/webhooks", ["url": "https://example.org/"])),
+            outbox: try #require(try await mailbox.send(mail).json(202)["id"].int),
+            upload: try await Self.id(mailbox.upload(Data("x".utf8), filename: "x.txt")),
+            session: try #require(sessions[0]["id"].string), email: mailbox.email)
     }
 
     /// What a reply says, without what differs between any two requests.
@@ -259,12 +181,12 @@ import Testing
         let body = (try? String(decoding: reply.json.without("request_id").without("status").data, as: UTF8.self)) ?? ""
         return [
             subject.domain, subject.account, subject.user, subject.customer, subject.signature, subject.contact,
-            subject.alias,
+            subject.alias, subject.serviceToken, subject.appPassword, subject.webhook, subject.outbox, subject.upload,
         ].reduce(body) { text, id in
             // Whole numbers only: an id of one digit stands in every status too.
             guard let number = try? Regex("\\b\(id)\\b") else { return text }
             return text.replacing(number, with: "ID")
-        }.replacing(subject.email, with: "EMAIL")
+        }.replacing(subject.session, with: "ID").replacing(subject.email, with: "EMAIL")
     }
 
     private func expectUntouched(_ mailbox: Mailbox, _ tenant: Tenant, aliases: Int = 0) async throws {

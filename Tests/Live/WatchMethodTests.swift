@@ -86,6 +86,31 @@ import Testing
         #expect(ContinuousClock.now - delivered < .milliseconds(200), "delivered in \(delivered - begun)")
         await stream.close()
     }
+
+    @Test func aMailboxIsWatchedForAWhileAfterItsLastListener() async throws {
+        let watcher = try await OwnService("mail-watcher", of: platform, settings: ["WATCH_LINGER": "4s"])
+        defer { watcher.stop() }
+        let client = watcher.client.with(bob.client.credentials)
+        func watches() async throws -> [JSON] {
+            try await client.get("/api/v1/mail/watcher/status").json(200)["accounts"].items
+        }
+        let first = try await EventStream(client)
+        let begun = try #require(try await watches().first)
+        #expect(begun["state"] == "watching")
+        await first.close()
+        try await eventually(within: .seconds(2), "the listener has gone") {
+            try await watches().first?["subscribers"] == 0
+        }
+        // Who comes back meanwhile finds the same watch, and keeps it.
+        let second = try await EventStream(client)
+        try await Task.sleep(for: .seconds(7))
+        let kept = try #require(try await watches().first)
+        #expect(kept["since"] == begun["since"] && kept["reconnects"] == begun["reconnects"])
+        await second.close()
+        let left = ContinuousClock.now
+        try await eventually(within: .seconds(10), "the mailbox is given up") { try await watches().isEmpty }
+        #expect(ContinuousClock.now - left > .seconds(3.5), "not as soon as nobody listens")
+    }
 }
 
 /// What comes to the endpoint that mail servers push to.

@@ -128,6 +128,7 @@ import Testing
         #expect(rest.allSatisfy { $0.to == "\(domain)/two" && $0.from != "\(domain)/info" }, "\(rest)")
         for move in rest { try await database.accounts.endMove(move) }
         #expect(try await database.accounts.awaitingMove().allSatisfy { $0.id != id })
+        #expect(try await database.accounts.awaits(first) == false, "who comes too late moves nothing")
     }
 
     @Test func totalsFollowWhatThereIs() async throws {
