@@ -50,7 +50,9 @@ final class IMAPChannelHandler: ChannelInboundHandler {
         self.eventLoop = eventLoop
         self.logger = logger
         greeting = eventLoop.makePromise()
-        machine = ConnectionStateMachine(limits: configuration.limits, capacity: configuration.commandCapacity)
+        machine = ConnectionStateMachine(
+            limits: configuration.limits, capacity: configuration.commandCapacity,
+            known: configuration.knownCapabilities)
     }
 
     // MARK: Opening
@@ -58,6 +60,11 @@ final class IMAPChannelHandler: ChannelInboundHandler {
     /// Bytes. A server that holds back what does not fill a segment (Dovecot sets TCP_CORK) would on a loopback, where
     /// segments have 64 kB, send nothing before it has written everything, and nothing could be read meanwhile.
     private static let segmentSize = 4096
+
+    private static func receiveBuffer(_ configuration: IMAPConfiguration) -> AdaptiveRecvByteBufferAllocator {
+        AdaptiveRecvByteBufferAllocator(
+            minimum: 64, initial: min(2048, configuration.largestRead), maximum: configuration.largestRead)
+    }
 
     static func open(
         _ configuration: IMAPConfiguration, on group: any EventLoopGroup, state: ConnectionState, logger: Logger
@@ -68,6 +75,7 @@ final class IMAPChannelHandler: ChannelInboundHandler {
                 .connectTimeout(configuration.connectTimeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.tcpOption(.init(rawValue: CInt(TCP_MAXSEG))), value: segmentSize)
+                .channelOption(.recvAllocator, value: receiveBuffer(configuration))
                 .connect(host: configuration.host, port: configuration.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let tls, configuration.security == .tls {
@@ -189,6 +197,7 @@ final class IMAPChannelHandler: ChannelInboundHandler {
             case .greeted(let isPreauthenticated):
                 if isPreauthenticated { state.setPreauthenticated() }
                 greetingTimer?.cancel()
+                greetingTimer = nil
                 greeting.succeed()
             case .capabilities(let capabilities): state.set(capabilities: capabilities)
             case .event(let event): state.events.push(event)
@@ -225,6 +234,8 @@ final class IMAPChannelHandler: ChannelInboundHandler {
         batch.missing -= 1
         if batch.missing == 0 {
             batches[id.ticket] = nil
+            // An empty one takes no memory; one that was used does.
+            if batches.isEmpty { batches = [:] }
             batch.promise.succeed(batch.results.compactMap { $0 })
         } else {
             batches[id.ticket] = batch
