@@ -164,17 +164,22 @@ actor MailboxWatch {
         while end > .now {
             hearing.wake(in: end - .now)
             guard let news = await hearing.next() else { return }
-            try await checkLease()
-            let told = acts(on: news).filter { act in
-                switch act {
-                case .fetch, .changes, .look: false
-                case .announce, .remember: true
-                }
-            }
-            watch.interrupted()
-            try await perform(told, heardAt: news.since)
-            try await tellHeldBack()
+            try await tellAlone(news)
         }
+    }
+
+    /// Announces what needs no server.
+    private func tellAlone(_ news: Hearing.News) async throws {
+        try await checkLease()
+        let told = acts(on: news).filter { act in
+            switch act {
+            case .fetch, .changes, .look: false
+            case .announce, .remember: true
+            }
+        }
+        watch.interrupted()
+        try await perform(told, heardAt: news.since)
+        try await tellHeldBack()
     }
 
     // MARK: Listening
@@ -198,22 +203,12 @@ actor MailboxWatch {
             throw MethodChanged()
         }
         steadiness.began()
+        hearing.begin()
         // Renewed before a NAT forgets the connection, and long before the 30 minutes after which servers give up
         // (RFC 9051 §6.3.13).
-        try await connection.idle(renewal: .minutes(4)) { events in try await attend(events) }
-    }
-
-    private func attend(_ events: IMAPEvents) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            let hearing = hearing
-            group.addTask {
-                for try await event in events { hearing.add(event) }
-                throw IMAPError.closed
-            }
-            group.addTask { try await self.attend() }
-            // Each ends by throwing alone; the first to end takes the other with it.
-            try await group.next()
-        }
+        try connection.startIdling(renewal: .minutes(4)) { [hearing] told in hearing.add(told) }
+        defer { connection.stopIdling() }
+        try await attend()
     }
 
     private func attend() async throws {
@@ -225,6 +220,10 @@ actor MailboxWatch {
     }
 
     private func process(_ news: Hearing.News) async throws {
+        if let ended = news.ended {
+            try await tellAlone(news)
+            throw ended
+        }
         try await checkLease()
         try await perform(acts(on: news), heardAt: news.since)
         try await tellHeldBack()
