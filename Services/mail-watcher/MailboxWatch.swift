@@ -40,7 +40,8 @@ final class WatchTools: Sendable {
 /// Watches one mailbox until its task is cancelled: looks, listens, and comes back after every failure.
 ///
 /// What is news is decided by `Watch` alone; this actor carries what is heard to it and its acts out. The way of hearing
-/// decides only when it looks: with IDLE a connection stays open; beside push and between polls there is none.
+/// decides only when it looks: with IDLE a connection stays open; beside push and between polls there is none. Its task
+/// waits nearly always, and there are many: what asks servers runs `apart`.
 actor MailboxWatch {
     /// The way of hearing is another now.
     struct MethodChanged: Error {}
@@ -82,8 +83,10 @@ actor MailboxWatch {
     func run() async {
         while !Task.isCancelled {
             current.state = .connecting
-            await recall()
-            do { try await hearUntilLost() } catch {
+            do {
+                try await apart { await self.recall() }
+                try await hearUntilLost()
+            } catch {
                 // Another replica may have gone on from what was remembered; so does whoever has the lease next.
                 isWatchedElsewhere()
                 dropBacklog()
@@ -164,7 +167,7 @@ actor MailboxWatch {
         while end > .now {
             hearing.wake(in: end - .now)
             guard let news = await hearing.next() else { return }
-            try await tellAlone(news)
+            try await apart { try await self.tellAlone(news) }
         }
     }
 
@@ -188,8 +191,7 @@ actor MailboxWatch {
         let choice = steadiness.allows(tools.choice.current)
         current.method = choice.method
         current.methodReason = choice.reason
-        let connection = try await session()
-        try await look(connection)
+        let connection = try await apart { try await self.begin() }
         unconfirmed = [:]
         backoff.reset()
         current.state = .watching
@@ -211,11 +213,17 @@ actor MailboxWatch {
         try await attend()
     }
 
+    private func begin() async throws -> IMAPConnection {
+        let connection = try await session()
+        try await look(connection)
+        return connection
+    }
+
     private func attend() async throws {
         scheduleLook()
         // What the first look held back, or could not put into the log.
         attendToTime(.now)
-        while let news = await hearing.next() { try await process(news) }
+        while let news = await hearing.next() { try await apart { try await self.process(news) } }
         throw CancellationError()
     }
 
