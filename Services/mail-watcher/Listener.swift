@@ -49,15 +49,18 @@ final class Listener: Sendable {
     /// Milliseconds since 1970.
     let opened = Timestamp.now()
     private let capacity: Int
+    /// Whether the client is to see by a `beat` that the connection lives.
+    private let wantsBeats: Bool
     /// nil where there is no connection.
     private let channel: (any Channel)?
     private let state = NIOLockedValueBox(State())
 
     /// - Parameter channel: The client's connection.
-    init(_ subscriber: Subscriber, capacity: Int, channel: (any Channel)? = nil) {
+    init(_ subscriber: Subscriber, capacity: Int, wantsBeats: Bool = false, channel: (any Channel)? = nil) {
         accounts = subscriber.accounts
         session = StreamSession(subscriber.identity)
         self.capacity = capacity
+        self.wantsBeats = wantsBeats
         self.channel = channel
     }
 
@@ -96,6 +99,7 @@ final class Listener: Sendable {
     }
 
     func beat() {
+        guard wantsBeats else { return }
         state.withLockedValue { $0.beat = true }
         wake()
     }
