@@ -39,7 +39,8 @@ final class IMAPChannelHandler: ChannelInboundHandler {
     private var batches: [Int: Batch] = [:]
     private var greetingTimer: Scheduled<Void>?
     private var silenceTimer: Scheduled<Void>?
-    private var idleTimer: RepeatedTask?
+    private var renewal = TimeAmount.minutes(25)
+    private var idleTimer: NIOScheduledCallback?
     private var lastHeard = NIODeadline.now()
     /// When the command that has waited longest became the first.
     private var waitingSince = NIODeadline.now()
@@ -140,11 +141,9 @@ final class IMAPChannelHandler: ChannelInboundHandler {
     private static let patience = TimeAmount.seconds(1)
 
     func startIdling(renewal: TimeAmount) {
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         idleTimer?.cancel()
-        idleTimer = eventLoop.scheduleRepeatedTask(initialDelay: renewal, delay: renewal) { _ in
-            bound.value.renewIdle()
-        }
+        self.renewal = renewal
+        scheduleRenewal()
         lastHeard = .now()
         waitingSince = lastHeard
         machine.startIdling()
@@ -158,7 +157,20 @@ final class IMAPChannelHandler: ChannelInboundHandler {
         perform([])
     }
 
+    /// A callback and no repeated task, which would take half a kilobyte for each of many connections that listen.
+    private func scheduleRenewal() {
+        // Throws only when the loop is ending, and with it all its connections.
+        idleTimer = try? eventLoop.assumeIsolated().scheduleCallback(in: renewal, handler: Renewal(handler: self))
+    }
+
+    private struct Renewal: NIOScheduledCallbackHandler {
+        let handler: IMAPChannelHandler
+
+        func handleScheduledCallback(eventLoop: some EventLoop) { handler.renewIdle() }
+    }
+
     private func renewIdle() {
+        scheduleRenewal()
         lastHeard = .now()
         waitingSince = lastHeard
         machine.renewIdle()

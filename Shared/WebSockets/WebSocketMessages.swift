@@ -18,7 +18,8 @@ final class WebSocketMessages: ChannelDuplexHandler {
     private var inputEnded = false
     /// Whether the client gave a sign of life since the last ping.
     private var isAlive = true
-    private var ping: Scheduled<Void>?
+    private var context: ChannelHandlerContext?
+    private var ping: NIOScheduledCallback?
     private var closing: Scheduled<Void>?
 
     init(configuration: WebSocketConfiguration, areHeard: Bool) {
@@ -26,9 +27,15 @@ final class WebSocketMessages: ChannelDuplexHandler {
         self.areHeard = areHeard
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { schedulePing(context) }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        schedulePing(context)
+    }
 
-    func handlerRemoved(context: ChannelHandlerContext) { cancelTimers() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        cancelTimers()
+        self.context = nil
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         cancelTimers()
@@ -153,19 +160,26 @@ final class WebSocketMessages: ChannelDuplexHandler {
         context.fireChannelReadComplete()
     }
 
+    /// A callback and no task, which would take half a kilobyte for each of very many sockets.
     private func schedulePing(_ context: ChannelHandlerContext) {
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        ping = context.eventLoop.scheduleTask(in: TimeAmount(configuration.pingInterval)) {
-            let (handler, context) = bound.value
-            guard handler.isAlive else { return context.close(promise: nil) }
-            handler.isAlive = false
-            handler.send(context, .ping, ByteBuffer())
-            handler.schedulePing(context)
-        }
+        // Throws only when the loop is ending, and with it all its sockets.
+        ping = try? context.eventLoop.assumeIsolated().scheduleCallback(
+            in: TimeAmount(configuration.pingInterval), handler: self)
     }
 
     private func cancelTimers() {
         ping?.cancel()
         closing?.cancel()
+    }
+}
+
+extension WebSocketMessages: NIOScheduledCallbackHandler {
+    /// Time for a ping, unless the last one went unanswered.
+    func handleScheduledCallback(eventLoop: some EventLoop) {
+        guard let context else { return }
+        guard isAlive else { return context.close(promise: nil) }
+        isAlive = false
+        send(context, .ping, ByteBuffer())
+        schedulePing(context)
     }
 }
