@@ -24,6 +24,10 @@ extension Product {
     /// Resident memory: kB.
     func residentMemory(of service: String) throws -> Int { try memory("VmRSS", of: service) }
 
+    /// Memory that no other process has and no file holds, heaps and stacks: kB. What one more mailbox or socket takes is
+    /// in this; pages of code, which come with what runs for the first time and may go at any time, are not.
+    func ownMemory(of service: String) throws -> Int { try memory("RssAnon", of: service) }
+
     /// By how much resident memory grows at most while something is done: kB.
     func memoryGrowth(of service: String, during body: () throws -> Void) throws -> Int {
         // Sets the high-water mark to what is in use now (proc(5)).

@@ -20,7 +20,7 @@ struct WatcherScaleRows {
     // MARK: Mailboxes
 
     private func watching(_ emails: [String], _ bare: Double) throws -> [Result] {
-        let before = try product.residentMemory(of: "mail-watcher")
+        let before = try product.ownMemory(of: "mail-watcher")
         var streams: [EventSocket] = []
         let watched = try timed {
             for start in stride(from: 0, to: emails.count, by: 200) {
@@ -34,7 +34,7 @@ struct WatcherScaleRows {
         }
         // What was needed only to begin is given back within ten seconds.
         sleep(12)
-        let each = Double(try product.residentMemory(of: "mail-watcher") - before) / Double(emails.count)
+        let each = Double(try product.ownMemory(of: "mail-watcher") - before) / Double(emails.count)
         return [
             Result(
                 what: "\(emails.count) mailboxes watched, time over bare token and login",
@@ -64,7 +64,7 @@ struct WatcherScaleRows {
     // MARK: Listeners
 
     private func listening(_ emails: [String]) throws -> [Result] {
-        let before = try product.residentMemory(of: "mail-watcher")
+        let before = try product.ownMemory(of: "mail-watcher")
         let crowd = Crowd(port: product.watcherPort, serviceToken: product.serviceToken)
         try crowd.open(sockets) { "/api/v1/mail/events?account=\(emails[$0 % emails.count])" }
         // As above.
@@ -72,7 +72,7 @@ struct WatcherScaleRows {
             sleep(1)
             try crowd.answerPings()
         }
-        let each = Double(try product.residentMemory(of: "mail-watcher") - before) / Double(sockets)
+        let each = Double(try product.ownMemory(of: "mail-watcher") - before) / Double(sockets)
         return [
             Result(
                 what: "watcher memory per idle WebSocket of \(sockets) (kB)", measured: String(format: "%.1f kB", each),

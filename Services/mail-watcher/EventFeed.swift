@@ -5,17 +5,9 @@ import ServiceLifecycle
 /// Brings the events of the followed accounts from Redis to the listeners of this replica. The bus closes gaps by
 /// itself; one subscription for each account serves all who listen to it.
 actor EventFeed: Service {
-    private struct Following {
-        let subscription: Task<Subscription, Never>
-        let pump: Task<Void, Never>
-    }
-
-    /// Of each account, before the bus says `mail.resync`: this reader only hands events on.
-    private static let buffer = 1024
-
     private let bus: EventBus
     private let subscribers: Subscribers
-    private var following: [String: Following] = [:]
+    private var following: Set<String> = []
 
     init(bus: EventBus, subscribers: Subscribers) {
         self.bus = bus
@@ -24,29 +16,20 @@ actor EventFeed: Service {
 
     /// Returns when what is published of these accounts from now on is heard.
     func follow(_ accounts: [String]) async {
-        for account in accounts where following[account] == nil {
-            // No children of `run`, since each ends when its last listener goes; `run` ends and awaits the rest.
-            let subscription = Task { [bus] in await bus.subscribe(account: account, buffer: Self.buffer) }
-            let pump = Task { [subscribers] in
-                for await event in await subscription.value { subscribers.deliver(event) }
-            }
-            following[account] = Following(subscription: subscription, pump: pump)
-        }
-        for account in accounts { _ = await following[account]?.subscription.value }
+        following.formUnion(accounts)
+        await bus.follow(accounts) { [subscribers] event in subscribers.deliver(event) }
     }
 
     func run() async throws {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             await Pause.until(.seconds(5))
-            let wanted = Set(subscribers.accounts)
-            for (account, feed) in following where !wanted.contains(account) {
-                feed.pump.cancel()
-                following[account] = nil
-            }
+            for account in following.subtracting(subscribers.accounts) { end(account) }
         }
-        let last = following.values.map(\.pump)
-        following = [:]
-        for pump in last { pump.cancel() }
-        for pump in last { await pump.value }
+        for account in following { end(account) }
+    }
+
+    private func end(_ account: String) {
+        following.remove(account)
+        bus.unfollow(account)
     }
 }

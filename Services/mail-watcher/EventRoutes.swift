@@ -28,13 +28,13 @@ struct EventRoutes: Sendable {
                 .upgradeRequired, headers: [.upgrade: "websocket", .secWebSocketVersion: "13"],
                 message: "This is a WebSocket (RFC 6455); Server-Sent Events are at /api/v1/mail/events/stream.")
         }
-        let stream = try await streams.open(subscriber, on: context.channel)
+        let stream = try await streams.open(subscriber, on: context.channel, wantsBeats: false)
         return .webSocket(request, subprotocol: chosen) { outbound in
             outbound.whenGone { stream.listener.end(.left) }
             try await stream.serve(since: since) { item in
                 switch item {
                 case .event(let event): try await outbound.send(EventJSON.buffer(event))
-                case .beat: break  // The socket pings by itself.
+                case .beat: break  // None comes: the socket pings by itself.
                 case .end(let end):
                     if end == .revoked, let farewell = stream.listener.farewell {
                         try await outbound.send(EventJSON.buffer(farewell))
@@ -51,7 +51,7 @@ struct EventRoutes: Sendable {
         let query = try request.query()
         let last = request.headers[.lastEventID] ?? query["last_event_id"] ?? query["Last-Event-ID"]
         let since = try Since(last.map { [$0] } ?? query.all("since"))
-        let stream = try await streams.open(subscriber, on: context.channel)
+        let stream = try await streams.open(subscriber, on: context.channel, wantsBeats: true)
         let body = ResponseBody { writer in
             // Shows the client at once that the stream is open.
             try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))

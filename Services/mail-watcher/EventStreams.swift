@@ -20,10 +20,12 @@ struct EventStreams: Sendable {
     /// Registers a listener, and waits until its mailboxes are watched: what comes from now on is heard.
     ///
     /// A mailbox that cannot be watched just now does not keep the stream from opening.
-    /// - Parameter channel: The client's connection.
+    /// - Parameters:
+    ///   - channel: The client's connection.
+    ///   - wantsBeats: Whether the stream has to show that the connection lives. What does not is not waked for nothing.
     /// - Throws: `Failure` `tooManyRequests` when there are too many.
-    func open(_ subscriber: Subscriber, on channel: any Channel) async throws -> OpenStream {
-        let listener = Listener(subscriber, capacity: queue, channel: channel)
+    func open(_ subscriber: Subscriber, on channel: any Channel, wantsBeats: Bool) async throws -> OpenStream {
+        let listener = Listener(subscriber, capacity: queue, wantsBeats: wantsBeats, channel: channel)
         let stream = try OpenStream(listener, in: subscribers, bus: platform.bus)
         // Revoked between being checked and being added: nobody told the listener.
         if case .person(let token) = subscriber.identity, platform.revocations.isRevoked(token) {

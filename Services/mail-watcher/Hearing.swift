@@ -5,7 +5,7 @@ import NIOPosix
 
 /// What a watch was told since it was last asked, by whichever way: bounded, and many things said at once are one news.
 final class Hearing: Sendable {
-    struct News: Sendable, Equatable {
+    struct News: Sendable {
         /// Of INBOX, the mailbox selected while IDLE is on.
         var flags: [Watch.FlagChange] = []
         var vanished: [UInt32] = []
@@ -14,6 +14,8 @@ final class Hearing: Sendable {
         var notifyEnded = false
         /// The whole mailbox is to be looked at.
         var look = false
+        /// Why the connection that told has ended.
+        var ended: (any Error)?
         /// When the first of it was heard.
         var since: ContinuousClock.Instant?
     }
@@ -27,14 +29,47 @@ final class Hearing: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
         /// When the mailbox is looked at though nothing was heard.
         var lookDue: ContinuousClock.Instant?
-        /// When each kind rings next.
-        var alarms: [Alarm: ContinuousClock.Instant] = [:]
+        var alarms = Alarms()
+    }
+
+    /// When each kind rings next: not a dictionary, since there is one for each mailbox.
+    private struct Alarms {
+        private var look, wake: ContinuousClock.Instant?
+
+        subscript(alarm: Alarm) -> ContinuousClock.Instant? {
+            get {
+                switch alarm {
+                case .look: look
+                case .wake: wake
+                }
+            }
+            set {
+                switch alarm {
+                case .look: look = newValue
+                case .wake: wake = newValue
+                }
+            }
+        }
     }
 
     private let state = NIOLockedValueBox(State())
 
-    /// From IMAP.
-    func add(_ event: IMAPEvent) {
+    /// A connection begins to tell: how an earlier one ended is no news.
+    func begin() { state.withLockedValue { $0.news.ended = nil } }
+
+    /// What it tells, its end included.
+    func add(_ told: Result<IMAPEvent, IMAPError>) {
+        switch told {
+        case .success(let event): add(event)
+        case .failure(let error):
+            wake { state in
+                state.news.ended = error
+                return true
+            }
+        }
+    }
+
+    private func add(_ event: IMAPEvent) {
         wake { state in
             switch event {
             case .fetched(let message):

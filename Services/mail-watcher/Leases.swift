@@ -2,7 +2,7 @@ import EventBus
 import Logging
 import NIOConcurrencyHelpers
 
-/// Who watches a mailbox among the replicas: one lease each, in Redis, all of a replica kept with one request.
+/// Who watches a mailbox among the replicas: one lease each, in Redis, those of a replica kept by the hundred.
 struct Leases: Sendable {
     /// How long a replica that died keeps its mailboxes from the others, who ask every second.
     static let life = Duration.seconds(8)

@@ -38,6 +38,9 @@ final class Listener: Sendable {
         var last: [String: EventID] = [:]
         /// The newest event of each account that was replayed: from the log, whose ids only grow.
         var replayed: [String: EventID] = [:]
+        /// Something happened since the client was last served.
+        var isWoken = false
+        var waiter: CheckedContinuation<Void, Never>?
     }
 
     /// By address, in lower case.
@@ -46,19 +49,19 @@ final class Listener: Sendable {
     /// Milliseconds since 1970.
     let opened = Timestamp.now()
     private let capacity: Int
+    /// Whether the client is to see by a `beat` that the connection lives.
+    private let wantsBeats: Bool
     /// nil where there is no connection.
     private let channel: (any Channel)?
     private let state = NIOLockedValueBox(State())
-    private let wakes: AsyncStream<Void>
-    private let wake: AsyncStream<Void>.Continuation
 
     /// - Parameter channel: The client's connection.
-    init(_ subscriber: Subscriber, capacity: Int, channel: (any Channel)? = nil) {
+    init(_ subscriber: Subscriber, capacity: Int, wantsBeats: Bool = false, channel: (any Channel)? = nil) {
         accounts = subscriber.accounts
         session = StreamSession(subscriber.identity)
         self.capacity = capacity
+        self.wantsBeats = wantsBeats
         self.channel = channel
-        (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     var hasEnded: Bool { state.withLockedValue { $0.end != nil } }
@@ -92,12 +95,13 @@ final class Listener: Sendable {
             state.queue.append(event)
             return true
         }
-        if accepted { wake.yield() }
+        if accepted { wake() }
     }
 
     func beat() {
+        guard wantsBeats else { return }
         state.withLockedValue { $0.beat = true }
-        wake.yield()
+        wake()
     }
 
     /// Ends it; what is queued is dropped, since who is revoked hears nothing more, but which accounts were taken away.
@@ -110,7 +114,7 @@ final class Listener: Sendable {
                 state.behind = []
             }
         }
-        wake.yield()
+        wake()
     }
 
     /// Takes one account away and tells so; without accounts it ends.
@@ -124,7 +128,7 @@ final class Listener: Sendable {
             state.queue.append(Self.revoked(account))
             return state.revoked.count == accounts.count
         }
-        if isEmpty { end(.revoked) } else { wake.yield() }
+        if isEmpty { end(.revoked) } else { wake() }
     }
 
     private static func revoked(_ account: String) -> MailEvent {
@@ -142,9 +146,37 @@ final class Listener: Sendable {
 
     /// Hands the items to `body` in order until the end, or until `body` throws.
     func forEach(_ body: (Item) async throws -> Void) async throws {
-        for await _ in wakes {
+        while await isWoken() {
             if try await drain(body) { return }
         }
+    }
+
+    private func wake() {
+        let waiter = state.withLockedValue { state in
+            state.isWoken = true
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
+    /// Waits until there may be something for the client. Not a stream of wakes, since very many wait here.
+    /// - Returns: False when the task is cancelled.
+    private func isWoken() async -> Bool {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isReady = state.withLockedValue { state in
+                    if state.isWoken || Task.isCancelled { return true }
+                    state.waiter = continuation
+                    return false
+                }
+                if isReady { continuation.resume() }
+            }
+        } onCancel: {
+            wake()
+        }
+        state.withLockedValue { $0.isWoken = false }
+        return !Task.isCancelled
     }
 
     /// Apart, so that a client which hears nothing does not hold room for an event all the while.

@@ -16,6 +16,8 @@ extension MailboxWatch {
             do {
                 try await connection.authenticate(.xoauth2(user: account, token: token), id: ["name": "xynap-mail"])
                 try await open(connection)
+                // A connection that stays needs its token no more, and another will want one that lasts.
+                if current.method == .idle { await tools.tokens.invalidate(account) }
             } catch {
                 disconnect()
                 throw error

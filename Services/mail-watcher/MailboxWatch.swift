@@ -40,7 +40,8 @@ final class WatchTools: Sendable {
 /// Watches one mailbox until its task is cancelled: looks, listens, and comes back after every failure.
 ///
 /// What is news is decided by `Watch` alone; this actor carries what is heard to it and its acts out. The way of hearing
-/// decides only when it looks: with IDLE a connection stays open; beside push and between polls there is none.
+/// decides only when it looks: with IDLE a connection stays open; beside push and between polls there is none. Its task
+/// waits nearly always, and there are many: what asks servers runs `apart`.
 actor MailboxWatch {
     /// The way of hearing is another now.
     struct MethodChanged: Error {}
@@ -82,8 +83,10 @@ actor MailboxWatch {
     func run() async {
         while !Task.isCancelled {
             current.state = .connecting
-            await recall()
-            do { try await hearUntilLost() } catch {
+            do {
+                try await apart { await self.recall() }
+                try await hearUntilLost()
+            } catch {
                 // Another replica may have gone on from what was remembered; so does whoever has the lease next.
                 isWatchedElsewhere()
                 dropBacklog()
@@ -164,17 +167,22 @@ actor MailboxWatch {
         while end > .now {
             hearing.wake(in: end - .now)
             guard let news = await hearing.next() else { return }
-            try await checkLease()
-            let told = acts(on: news).filter { act in
-                switch act {
-                case .fetch, .changes, .look: false
-                case .announce, .remember: true
-                }
-            }
-            watch.interrupted()
-            try await perform(told, heardAt: news.since)
-            try await tellHeldBack()
+            try await apart { try await self.tellAlone(news) }
         }
+    }
+
+    /// Announces what needs no server.
+    private func tellAlone(_ news: Hearing.News) async throws {
+        try await checkLease()
+        let told = acts(on: news).filter { act in
+            switch act {
+            case .fetch, .changes, .look: false
+            case .announce, .remember: true
+            }
+        }
+        watch.interrupted()
+        try await perform(told, heardAt: news.since)
+        try await tellHeldBack()
     }
 
     // MARK: Listening
@@ -183,8 +191,7 @@ actor MailboxWatch {
         let choice = steadiness.allows(tools.choice.current)
         current.method = choice.method
         current.methodReason = choice.reason
-        let connection = try await session()
-        try await look(connection)
+        let connection = try await apart { try await self.begin() }
         unconfirmed = [:]
         backoff.reset()
         current.state = .watching
@@ -198,33 +205,33 @@ actor MailboxWatch {
             throw MethodChanged()
         }
         steadiness.began()
+        hearing.begin()
         // Renewed before a NAT forgets the connection, and long before the 30 minutes after which servers give up
         // (RFC 9051 §6.3.13).
-        try await connection.idle(renewal: .minutes(4)) { events in try await attend(events) }
+        try connection.startIdling(renewal: .minutes(4)) { [hearing] told in hearing.add(told) }
+        defer { connection.stopIdling() }
+        try await attend()
     }
 
-    private func attend(_ events: IMAPEvents) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            let hearing = hearing
-            group.addTask {
-                for try await event in events { hearing.add(event) }
-                throw IMAPError.closed
-            }
-            group.addTask { try await self.attend() }
-            // Each ends by throwing alone; the first to end takes the other with it.
-            try await group.next()
-        }
+    private func begin() async throws -> IMAPConnection {
+        let connection = try await session()
+        try await look(connection)
+        return connection
     }
 
     private func attend() async throws {
         scheduleLook()
         // What the first look held back, or could not put into the log.
         attendToTime(.now)
-        while let news = await hearing.next() { try await process(news) }
+        while let news = await hearing.next() { try await apart { try await self.process(news) } }
         throw CancellationError()
     }
 
     private func process(_ news: Hearing.News) async throws {
+        if let ended = news.ended {
+            try await tellAlone(news)
+            throw ended
+        }
         try await checkLease()
         try await perform(acts(on: news), heardAt: news.since)
         try await tellHeldBack()

@@ -178,7 +178,7 @@ struct Watch: Sendable {
 
     /// Messages were expunged. Those never announced are not missed either.
     mutating func vanished(_ folder: String, _ uids: [UInt32]) -> [Act] {
-        guard let state = states[folder] else { return [] }
+        guard let state = states[folder], !uids.isEmpty else { return [] }
         var known = toldGone[folder] ?? []
         if known.count >= Self.toldLimit { known = [] }
         let news = uids.filter { $0 < state.uidNext && known.insert($0).inserted }

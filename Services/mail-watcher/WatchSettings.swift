@@ -110,6 +110,6 @@ struct WatchSettings: ServiceSettings {
             host: read.string("imap.host", default: "127.0.0.1", "Host of the IMAP server"),
             port: read.int("imap.port", default: 993, in: 1...65_535, "Port of the IMAP server"),
             security: IMAPConfiguration.Security(rawValue: security) ?? .tls, tls: tls, connectTimeout: .seconds(3),
-            commandTimeout: .seconds(8), commandLimit: .seconds(60))
+            commandTimeout: .seconds(8), commandLimit: .seconds(60), largestRead: 512)
     }
 }

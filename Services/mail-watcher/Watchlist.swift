@@ -153,8 +153,9 @@ actor Watchlist: Service {
 
     private func begin(_ account: String, _ watch: MailboxWatch) {
         hearings.withLockedValue { $0[account] = watch.hearing }
-        // Not a child of `run`, since each ends when its time is over; `run` ends and awaits the rest.
-        entries[account]?.task = Task { [last = ending[account]] in
+        // Not a child of `run`, since each ends when its time is over; `run` ends and awaits the rest. Detached, since it
+        // would keep the task locals of the request that began it.
+        entries[account]?.task = Task.detached { [last = ending[account]] in
             await last?.value
             await watch.run()
         }

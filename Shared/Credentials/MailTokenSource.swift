@@ -51,7 +51,7 @@ public actor MailTokenSource {
         return entry.token
     }
 
-    /// Forgets the token of a mailbox: a server refused it, or it was revoked.
+    /// Forgets the token of a mailbox: a server refused it, it was revoked, or it will not be needed for long.
     public func invalidate(_ email: String) { entries[email] = nil }
 
     /// Forgets every token.

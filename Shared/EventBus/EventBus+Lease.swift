@@ -42,13 +42,14 @@ extension EventBus {
         }
     }
 
-    /// Takes and keeps many leases at once, in one round trip for each thousand.
+    /// Takes and keeps many leases at once, in one round trip for each two hundred.
     ///
     /// - Returns: Those of the names that are `holder`'s now.
     public func holdLeases(names: [String], holder: String, ttl: Duration) async throws -> HeldLeases {
         var held = HeldLeases()
-        for start in stride(from: 0, to: names.count, by: 1000) {
-            let part = names[start..<min(start + 1000, names.count)]
+        // Every second, for as long as they are held: what one round trip needs of memory is never free for long.
+        for start in stride(from: 0, to: names.count, by: 200) {
+            let part = names[start..<min(start + 200, names.count)]
             var command: [any RedisArgument] = ["EVAL", Script.hold, part.count]
             command += part.map { Self.leaseKey($0) as any RedisArgument }
             command += [holder, ttl.milliseconds] as [any RedisArgument]

@@ -17,14 +17,36 @@ extension EventBus {
         let events = SubscriptionHub.Events(capacity: buffer, gap: .resync(account))
         let subscription = Subscription(account: account, events: events, hub: hub)
         guard let live = hub.add(events, to: account) else { return subscription }
+        await Self.wait(for: [live])
+        hub.markLate(account)
+        return subscription
+    }
+
+    /// As `subscribe`, for one who hands events on at once: they are told to him by the bus itself, and neither a queue nor
+    /// a task waits for each account. Ends with `unfollow`, or with the bus.
+    ///
+    /// - Parameter tell: Called with one event after the other; nothing else is heard meanwhile, so it must not wait. One
+    ///   for each account: it takes the place of an earlier.
+    public func follow(
+        _ accounts: [String], isolation: isolated (any Actor)? = #isolation,
+        tell: @escaping @Sendable (MailEvent) -> Void
+    ) async {
+        let waits = accounts.compactMap { hub.follow($0, tell) }
+        if waits.isEmpty { return }
+        await Self.wait(for: waits)
+        for account in accounts { hub.markLate(account) }
+    }
+
+    public func unfollow(_ account: String) { hub.unfollow(account) }
+
+    /// Until messages arrive on all of them, or patience ends.
+    private static func wait(for lives: [GapQueue<Void>]) async {
         await withTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { for await _ in live {} }
+            tasks.addTask { for live in lives { for await _ in live {} } }
             tasks.addTask { try? await Task.sleep(for: Self.patience) }
             await tasks.next()
             tasks.cancelAll()
         }
-        hub.markLate(account)
-        return subscription
     }
 
     func dispatch(_ event: RedisSubscriber.Event) async {

@@ -6,9 +6,12 @@ import Redis
 /// listens to it.
 final class SubscriptionHub: Sendable {
     typealias Events = GapQueue<MailEvent>
+    typealias Follower = @Sendable (MailEvent) -> Void
 
     private struct Account {
         var listeners: [ObjectIdentifier: Events] = [:]
+        /// Called with each event, where nothing has to wait for a reader.
+        var follower: Follower?
         /// Those who wait for messages to arrive.
         var waiting: [GapQueue<Void>] = []
         var isLive = false
@@ -33,15 +36,27 @@ final class SubscriptionHub: Sendable {
 
     /// - Returns: What to wait for until messages arrive; nil when they do, or cannot soon.
     func add(_ events: Events, to account: String) -> GapQueue<Void>? {
+        join(account, { $0.listeners[ObjectIdentifier(events)] = events }, ifFinished: { events.finish() })
+    }
+
+    /// - Parameter follower: One for each account: it takes the place of an earlier.
+    /// - Returns: As above.
+    func follow(_ account: String, _ follower: @escaping Follower) -> GapQueue<Void>? {
+        join(account, { $0.follower = follower }, ifFinished: {})
+    }
+
+    private func join(
+        _ account: String, _ change: (inout Account) -> Void, ifFinished: () -> Void
+    ) -> GapQueue<Void>? {
         state.withLockedValue { state in
             guard !state.isFinished else {
-                events.finish()
+                ifFinished()
                 return nil
             }
             if state.accounts[account] == nil { subscriber.subscribe(EventBus.channel(account)) }
             var entry = state.accounts[account, default: Account()]
             defer { state.accounts[account] = entry }
-            entry.listeners[ObjectIdentifier(events)] = events
+            change(&entry)
             if entry.isLive { return nil }
             if state.isDisconnected {
                 entry.isLate = true
@@ -62,10 +77,24 @@ final class SubscriptionHub: Sendable {
 
     func remove(_ events: Events, from account: String) {
         events.finish()
+        leave(account) { $0.listeners.removeValue(forKey: ObjectIdentifier(events)) != nil }
+    }
+
+    func unfollow(_ account: String) {
+        leave(account) { entry in
+            defer { entry.follower = nil }
+            return entry.follower != nil
+        }
+    }
+
+    /// - Parameter change: Returns whether there was somebody who left.
+    private func leave(_ account: String, _ change: (inout Account) -> Bool) {
         state.withLockedValue { state in
-            guard state.accounts[account]?.listeners.removeValue(forKey: ObjectIdentifier(events)) != nil,
-                state.accounts[account]?.listeners.isEmpty == true
-            else { return }
+            guard var entry = state.accounts[account], change(&entry) else { return }
+            guard entry.listeners.isEmpty, entry.follower == nil else {
+                state.accounts[account] = entry
+                return
+            }
             state.accounts[account] = nil
             subscriber.unsubscribe(EventBus.channel(account))
         }
@@ -128,16 +157,17 @@ extension SubscriptionHub {
 
     /// To all who listen to its account, unless it was replayed before.
     func deliver(_ event: MailEvent, isReplay: Bool = false) {
-        let listeners = state.withLockedValue { state -> [Events] in
-            guard var entry = state.accounts[event.account] else { return [] }
+        let (listeners, follower) = state.withLockedValue { state -> ([Events], Follower?) in
+            guard var entry = state.accounts[event.account] else { return ([], nil) }
             if let id = StreamID(event.id) {
-                if !isReplay, let replayed = entry.replayed, id <= replayed { return [] }
+                if !isReplay, let replayed = entry.replayed, id <= replayed { return ([], nil) }
                 if isReplay { entry.replayed = id }
                 entry.complete = max(id, entry.complete ?? .zero)
                 state.accounts[event.account] = entry
             }
-            return Array(entry.listeners.values)
+            return (Array(entry.listeners.values), entry.follower)
         }
         for events in listeners { events.append(event) }
+        follower?(event)
     }
 }

@@ -16,11 +16,15 @@ enum WorkingSet {
     static func keepSmall() async throws {
         trim()
         var kept = 0
+        // What was in use while the heap grew may be free by the next look, and is less than would be worth another search.
+        var hasGrown = false
         while true {
             let heap = residentHeap
-            if heap < kept + slack {
+            let grows = heap >= kept + slack
+            if !grows, !hasGrown {
                 kept = min(kept, heap)
             } else {
+                hasGrown = grows
                 // On a thread that serves nobody: it takes milliseconds, and each arena is locked for its part of them.
                 kept = try await NIOThreadPool.singleton.runIfActive {
                     trimHeap()

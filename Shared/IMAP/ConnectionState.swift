@@ -51,12 +51,13 @@ final class ConnectionState: Sendable {
     }
 }
 
-/// Events that wait for the owner: a bounded list, or a bounded stream while the owner listens.
+/// Events for the owner: a bounded list of those that wait, or none while he is told of each.
 final class EventBuffer: Sendable {
+    typealias Tell = @Sendable (Result<IMAPEvent, IMAPError>) -> Void
+
     private struct Contents: Sendable {
         var waiting: [IMAPEvent] = []
-        var listener: IMAPEvents.Continuation?
-        var listenerNumber = 0
+        var tell: Tell?
         var failure: IMAPError?
     }
 
@@ -68,15 +69,11 @@ final class EventBuffer: Sendable {
     }
 
     func push(_ event: IMAPEvent) {
-        let listener = contents.withLockedValue { contents -> IMAPEvents.Continuation? in
-            if let listener = contents.listener { return listener }
+        contents.withLockedValue { contents in
+            if let tell = contents.tell { return tell(.success(event)) }
             if contents.waiting.count >= capacity { contents.waiting = [.lost] }
             contents.waiting.append(event)
-            return nil
         }
-        guard let listener else { return }
-        // What is dropped is the oldest, and `.lost` comes behind it, so that the listener always learns of it.
-        if case .dropped = listener.yield(event) { listener.yield(.lost) }
     }
 
     func take() -> [IMAPEvent] {
@@ -86,32 +83,23 @@ final class EventBuffer: Sendable {
         }
     }
 
-    func stream() -> IMAPEvents {
-        let (stream, continuation) = IMAPEvents.makeStream(bufferingPolicy: .bufferingNewest(capacity))
-        let (number, former, failure) = contents.withLockedValue { contents in
-            let former = contents.listener
-            contents.waiting.forEach { continuation.yield($0) }
+    /// Tells what waits, then each as it comes, and the end. Under the lock, so that they keep their order, and so that
+    /// none is told when `endTelling` has returned.
+    func tell(_ tell: @escaping Tell) {
+        contents.withLockedValue { contents in
+            for event in contents.waiting { tell(.success(event)) }
             contents.waiting = []
-            contents.listenerNumber += 1
-            contents.listener = contents.failure == nil ? continuation : nil
-            return (contents.listenerNumber, former, contents.failure)
+            if let failure = contents.failure { tell(.failure(failure)) } else { contents.tell = tell }
         }
-        former?.finish()
-        if let failure { continuation.finish(throwing: failure) }
-        continuation.onTermination = { [weak self] _ in self?.forget(number) }
-        return stream
     }
 
-    private func forget(_ number: Int) {
-        contents.withLockedValue { if $0.listenerNumber == number { $0.listener = nil } }
-    }
+    func endTelling() { contents.withLockedValue { $0.tell = nil } }
 
     func finish(_ error: IMAPError) {
-        let listener = contents.withLockedValue { contents in
+        contents.withLockedValue { contents in
             contents.failure = error
-            defer { contents.listener = nil }
-            return contents.listener
+            contents.tell?(.failure(error))
+            contents.tell = nil
         }
-        listener?.finish(throwing: error)
     }
 }

@@ -65,6 +65,7 @@ struct ConnectionStateMachine {
     private let capacity: Int
     private var framer: ResponseFramer
     private let parser: ResponseParser
+    private let known: KnownCapabilities
     private var phase = Phase.greeting
     private var block: Block?
     private var idle = Idle.off
@@ -78,9 +79,13 @@ struct ConnectionStateMachine {
     private var output: [[UInt8]] = []
     private var actions: [Action] = []
 
-    init(limits: IMAPLimits = IMAPLimits(), capacity: Int = 256) {
+    /// - Parameter known: What other connections have heard, to be shared with them.
+    init(
+        limits: IMAPLimits = IMAPLimits(), capacity: Int = 256, known: KnownCapabilities = KnownCapabilities()
+    ) {
         self.limits = limits
         self.capacity = capacity
+        self.known = known
         framer = ResponseFramer(limits: limits)
         parser = ResponseParser(limits: limits)
     }
@@ -169,7 +174,15 @@ struct ConnectionStateMachine {
             fail(error)
         }
         writeWaiting()
+        rest()
         return takeActions()
+    }
+
+    /// A connection that listens may do so for hours, beside thousands of others: what it needed before is given back.
+    private mutating func rest() {
+        guard case .active = idle, sent.isEmpty, waiting.isEmpty else { return }
+        framer.shrink()
+        (sent, waiting) = ([], [])
     }
 
     private var hasEnded: Bool {
@@ -343,6 +356,7 @@ struct ConnectionStateMachine {
     }
 
     private mutating func set(capabilities: Set<IMAPCapability>) {
+        let capabilities = known.shared(capabilities)
         self.capabilities = capabilities
         actions.append(.capabilities(capabilities))
     }

@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// A capability a server announces (RFC 9051 §7.2.2), in capitals.
 public struct IMAPCapability: RawRepresentable, Hashable, Sendable, ExpressibleByStringLiteral,
     CustomStringConvertible
@@ -41,4 +43,23 @@ public struct IMAPCapability: RawRepresentable, Hashable, Sendable, ExpressibleB
     public static let statusSize: Self = "STATUS=SIZE"
     public static let uidPlus: Self = "UIDPLUS"
     public static let unselect: Self = "UNSELECT"
+}
+
+/// What servers said they can, each set once: a thousand connections to one server hear the same.
+final class KnownCapabilities: Sendable {
+    /// Before and after a login, of a server and of the one it becomes by an update.
+    private static let limit = 4
+
+    private let sets = NIOLockedValueBox<[Set<IMAPCapability>]>([])
+
+    /// - Returns: An equal set, which others have too.
+    func shared(_ capabilities: Set<IMAPCapability>) -> Set<IMAPCapability> {
+        if capabilities.isEmpty { return capabilities }
+        return sets.withLockedValue { sets in
+            if let known = sets.first(where: { $0 == capabilities }) { return known }
+            if sets.count == Self.limit { sets.removeFirst() }
+            sets.append(capabilities)
+            return capabilities
+        }
+    }
 }

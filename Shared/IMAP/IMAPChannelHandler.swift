@@ -39,7 +39,8 @@ final class IMAPChannelHandler: ChannelInboundHandler {
     private var batches: [Int: Batch] = [:]
     private var greetingTimer: Scheduled<Void>?
     private var silenceTimer: Scheduled<Void>?
-    private var idleTimer: RepeatedTask?
+    private var renewal = TimeAmount.minutes(25)
+    private var idleTimer: NIOScheduledCallback?
     private var lastHeard = NIODeadline.now()
     /// When the command that has waited longest became the first.
     private var waitingSince = NIODeadline.now()
@@ -50,7 +51,9 @@ final class IMAPChannelHandler: ChannelInboundHandler {
         self.eventLoop = eventLoop
         self.logger = logger
         greeting = eventLoop.makePromise()
-        machine = ConnectionStateMachine(limits: configuration.limits, capacity: configuration.commandCapacity)
+        machine = ConnectionStateMachine(
+            limits: configuration.limits, capacity: configuration.commandCapacity,
+            known: configuration.knownCapabilities)
     }
 
     // MARK: Opening
@@ -58,6 +61,11 @@ final class IMAPChannelHandler: ChannelInboundHandler {
     /// Bytes. A server that holds back what does not fill a segment (Dovecot sets TCP_CORK) would on a loopback, where
     /// segments have 64 kB, send nothing before it has written everything, and nothing could be read meanwhile.
     private static let segmentSize = 4096
+
+    private static func receiveBuffer(_ configuration: IMAPConfiguration) -> AdaptiveRecvByteBufferAllocator {
+        AdaptiveRecvByteBufferAllocator(
+            minimum: 64, initial: min(2048, configuration.largestRead), maximum: configuration.largestRead)
+    }
 
     static func open(
         _ configuration: IMAPConfiguration, on group: any EventLoopGroup, state: ConnectionState, logger: Logger
@@ -68,6 +76,7 @@ final class IMAPChannelHandler: ChannelInboundHandler {
                 .connectTimeout(configuration.connectTimeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.tcpOption(.init(rawValue: CInt(TCP_MAXSEG))), value: segmentSize)
+                .channelOption(.recvAllocator, value: receiveBuffer(configuration))
                 .connect(host: configuration.host, port: configuration.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let tls, configuration.security == .tls {
@@ -132,11 +141,9 @@ final class IMAPChannelHandler: ChannelInboundHandler {
     private static let patience = TimeAmount.seconds(1)
 
     func startIdling(renewal: TimeAmount) {
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         idleTimer?.cancel()
-        idleTimer = eventLoop.scheduleRepeatedTask(initialDelay: renewal, delay: renewal) { _ in
-            bound.value.renewIdle()
-        }
+        self.renewal = renewal
+        scheduleRenewal()
         lastHeard = .now()
         waitingSince = lastHeard
         machine.startIdling()
@@ -150,7 +157,20 @@ final class IMAPChannelHandler: ChannelInboundHandler {
         perform([])
     }
 
+    /// A callback and no repeated task, which would take half a kilobyte for each of many connections that listen.
+    private func scheduleRenewal() {
+        // Throws only when the loop is ending, and with it all its connections.
+        idleTimer = try? eventLoop.assumeIsolated().scheduleCallback(in: renewal, handler: Renewal(handler: self))
+    }
+
+    private struct Renewal: NIOScheduledCallbackHandler {
+        let handler: IMAPChannelHandler
+
+        func handleScheduledCallback(eventLoop: some EventLoop) { handler.renewIdle() }
+    }
+
     private func renewIdle() {
+        scheduleRenewal()
         lastHeard = .now()
         waitingSince = lastHeard
         machine.renewIdle()
@@ -189,6 +209,7 @@ final class IMAPChannelHandler: ChannelInboundHandler {
             case .greeted(let isPreauthenticated):
                 if isPreauthenticated { state.setPreauthenticated() }
                 greetingTimer?.cancel()
+                greetingTimer = nil
                 greeting.succeed()
             case .capabilities(let capabilities): state.set(capabilities: capabilities)
             case .event(let event): state.events.push(event)
@@ -225,6 +246,8 @@ final class IMAPChannelHandler: ChannelInboundHandler {
         batch.missing -= 1
         if batch.missing == 0 {
             batches[id.ticket] = nil
+            // An empty one takes no memory; one that was used does.
+            if batches.isEmpty { batches = [:] }
             batch.promise.succeed(batch.results.compactMap { $0 })
         } else {
             batches[id.ticket] = batch

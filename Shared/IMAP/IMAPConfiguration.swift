@@ -16,6 +16,7 @@ public struct IMAPConfiguration: Sendable {
     public var port: Int
     public var security: Security
     let tlsContext: TLSContext
+    let knownCapabilities = KnownCapabilities()
     /// Until the greeting has come, TLS included.
     public var connectTimeout: TimeAmount
     /// How long a server may be silent while a command waits for it.
@@ -27,12 +28,15 @@ public struct IMAPConfiguration: Sendable {
     public var eventCapacity: Int
     /// Commands held at once, sent or waiting.
     public var commandCapacity: Int
+    /// Bytes read from the socket at a time at most, 64 or more. The buffer grows up to this with what comes, and stays:
+    /// where many connections listen and little comes, small is better.
+    public var largestRead: Int
 
     public init(
         host: String, port: Int, security: Security, tls: TLSConfiguration = .makeClientConfiguration(),
         connectTimeout: TimeAmount = .seconds(3), commandTimeout: TimeAmount = .seconds(30),
         commandLimit: TimeAmount = .minutes(10), limits: IMAPLimits = IMAPLimits(), eventCapacity: Int = 512,
-        commandCapacity: Int = 256
+        commandCapacity: Int = 256, largestRead: Int = 65_536
     ) {
         self.host = host
         self.port = port
@@ -44,5 +48,6 @@ public struct IMAPConfiguration: Sendable {
         self.limits = limits
         self.eventCapacity = eventCapacity
         self.commandCapacity = commandCapacity
+        self.largestRead = largestRead
     }
 }

@@ -6,7 +6,7 @@ public import NIOPosix
 ///
 /// Any task may run commands on it at any time; they are written at once and answered in the server's order. Commands
 /// given together to `pipeline` leave in one write and cost one round trip. What the server says unasked is kept as
-/// events, in bounded number, for `takeEvents`, `events` or `idle`.
+/// events, in bounded number, for `takeEvents`, or told while it idles.
 ///
 /// Every method throws `IMAPError`, or `CancellationError` when its task is cancelled: then the command may have been
 /// carried out.
@@ -132,30 +132,28 @@ public final class IMAPConnection: Sendable {
     /// The events that came since the last call, oldest first.
     public func takeEvents() -> [IMAPEvent] { state.events.take() }
 
-    /// Events as they come, those not yet taken first. Takes over from any earlier stream, which ends.
-    public func events() -> IMAPEvents { state.events.stream() }
-
-    /// Listens: while `body` runs, IDLE is on whenever no command is (RFC 9051 §6.3.13).
+    /// Listens: from now on IDLE is on whenever no command is (RFC 9051 §6.3.13), until `stopIdling`.
     ///
-    /// Commands may be run meanwhile, by `body` or others; IDLE makes way and comes back.
-    ///
-    /// ```swift
-    /// try await connection.idle { events in
-    ///     for try await event in events { … }
-    /// }
-    /// ```
-    /// - Parameter renewal: how often IDLE is begun anew, below the 30 minutes that servers wait. A server that does
-    ///   not answer within the command time-out then is taken for dead.
-    /// - Throws: `.unsupported(.idle)`; what `body` throws, such as the end of the connection thrown by `events`.
-    public func idle<Output>(
-        renewal: TimeAmount = .minutes(25), isolation: isolated (any Actor)? = #isolation,
-        _ body: (IMAPEvents) async throws -> Output
-    ) async throws -> Output {
-        guard capabilities.contains(.idle) else { throw IMAPError.unsupported(.idle) }
-        let events = events()
+    /// Commands may be run meanwhile by anybody; IDLE makes way and comes back. A function is told and no stream is read, so
+    /// that a connection which hears nothing for hours keeps neither a queue nor a task that waits for it.
+    /// - Parameters:
+    ///   - renewal: how often IDLE is begun anew, below the 30 minutes that servers wait. A server that does not answer
+    ///     within the command time-out then is taken for dead.
+    ///   - tell: Given the events not yet taken, then each as it comes, and at last why the connection ended, if it did. One
+    ///     call at a time, in order; it must be quick, and ask nothing of the connection. It takes the place of an earlier.
+    /// - Throws: `.unsupported(.idle)`.
+    public func startIdling(
+        renewal: TimeAmount = .minutes(25), tell: @escaping @Sendable (Result<IMAPEvent, IMAPError>) -> Void
+    ) throws(IMAPError) {
+        guard capabilities.contains(.idle) else { throw .unsupported(.idle) }
+        state.events.tell(tell)
         channel.eventLoop.execute { self.handler.value.startIdling(renewal: renewal) }
-        defer { channel.eventLoop.execute { self.handler.value.stopIdling() } }
-        return try await body(events)
+    }
+
+    /// Ends IDLE. Nothing is told any more when this returns; events are kept again.
+    public func stopIdling() {
+        state.events.endTelling()
+        channel.eventLoop.execute { self.handler.value.stopIdling() }
     }
 
     // MARK: The end

@@ -36,9 +36,6 @@ public enum IMAPEvent: Sendable, Equatable {
     }
 }
 
-/// The events of a connection; ends with the connection's error when that ends.
-public typealias IMAPEvents = AsyncThrowingStream<IMAPEvent, any Error>
-
 /// What went over the wire so far.
 public struct IMAPTraffic: Sendable, Equatable {
     public var commands = 0

@@ -41,6 +41,13 @@ struct ResponseFramer {
         buffer.append(contentsOf: bytes)
     }
 
+    /// Gives back the memory of what was read, unless there is the beginning of more.
+    mutating func shrink() {
+        guard !hasPartialResponse else { return }
+        buffer = []
+        rebase(by: start)
+    }
+
     private mutating func rebase(by count: Int) {
         start -= count
         lineStart -= count

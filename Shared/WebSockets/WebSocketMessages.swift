@@ -3,22 +3,28 @@ import NIOCore
 import NIOHTTPTypes
 import NIOWebSocket
 
-/// Frames on one side, HTTP body parts on the other: one text message is one part; the end of the response is the
-/// closing handshake.
+/// A WebSocket's bytes on one side, HTTP body parts on the other: one text message is one part; the end of the response is
+/// the closing handshake.
 final class WebSocketMessages: ChannelDuplexHandler {
-    typealias InboundIn = WebSocketFrame
+    typealias InboundIn = ByteBuffer
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = WebSocketFrame
+    typealias OutboundOut = ByteBuffer
 
     private let configuration: WebSocketConfiguration
     /// Whether the session reads what the client says.
     private let areHeard: Bool
+    /// The beginning of a frame.
+    private var partial: ByteBuffer?
+    private var fragments = Fragments()
+    /// Where the next frame begins is not known any more.
+    private var isBroken = false
     private var closeSent = false
     private var inputEnded = false
     /// Whether the client gave a sign of life since the last ping.
     private var isAlive = true
-    private var ping: Scheduled<Void>?
+    private var context: ChannelHandlerContext?
+    private var ping: NIOScheduledCallback?
     private var closing: Scheduled<Void>?
 
     init(configuration: WebSocketConfiguration, areHeard: Bool) {
@@ -26,9 +32,15 @@ final class WebSocketMessages: ChannelDuplexHandler {
         self.areHeard = areHeard
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { schedulePing(context) }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        schedulePing(context)
+    }
 
-    func handlerRemoved(context: ChannelHandlerContext) { cancelTimers() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        cancelTimers()
+        self.context = nil
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         cancelTimers()
@@ -36,21 +48,24 @@ final class WebSocketMessages: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let frame = unwrapInboundIn(data)
+        guard !isBroken else { return }
         isAlive = true
-        // Of a client that was told to close only the answer matters (§7.1.1).
-        guard !closeSent else {
-            if frame.opcode == .connectionClose { context.close(promise: nil) }
-            return
+        var bytes = unwrapInboundIn(data)
+        if var earlier = partial.take() {
+            earlier.writeBuffer(&bytes)
+            bytes = earlier
         }
-        switch frame.opcode {
-        case .text: receive(frame.unmaskedData, context: context)
-        case .binary: sendClose(context, code: 1003, "only text is understood")
-        case .ping: send(context, .pong, frame.unmaskedData)
-        case .pong: break
-        case .connectionClose: answerClose(frame.unmaskedData, context: context)
-        default: sendClose(context, code: 1002)
+        do throws(FrameViolation) {
+            while let frame = try ClientFrame.next(in: &bytes, maximumSize: configuration.maximumFrameSize) {
+                receive(frame, context: context)
+            }
+        } catch {
+            isBroken = true
+            return sendClose(context, code: error.code, error.reason)
         }
+        guard bytes.readableBytes > 0 else { return }
+        bytes.discardReadBytes()
+        partial = bytes
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -58,8 +73,9 @@ final class WebSocketMessages: ChannelDuplexHandler {
         case .head:
             promise?.succeed()
         case .body(let text) where !closeSent:
-            let frame = WebSocketFrame(fin: true, opcode: .text, data: text)
-            context.write(wrapOutboundOut(frame), promise: promise)
+            // Apart from the head, since many sessions may send the same text.
+            context.write(wrapOutboundOut(head(context, .text, length: text.readableBytes)), promise: nil)
+            context.write(wrapOutboundOut(text), promise: promise)
         case .body:
             promise?.fail(ChannelError.outputClosed)
         case .end(let trailers):
@@ -81,13 +97,29 @@ final class WebSocketMessages: ChannelDuplexHandler {
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case NIOWebSocketError.invalidFrameLength, NIOWebSocketFrameAggregator.Error.accumulatedFrameSizeIsTooLarge:
-            sendClose(context, code: 1009)
-        case let violation as FrameViolation: sendClose(context, code: 1002, violation.reason)
-        case is NIOWebSocketError, is NIOWebSocketFrameAggregator.Error: sendClose(context, code: 1002)
-        default: context.close(promise: nil)
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private func receive(_ frame: ClientFrame, context: ChannelHandlerContext) {
+        // Of a client that was told to close only the answer matters (§7.1.1).
+        guard !closeSent else {
+            if frame.opcode == .connectionClose { context.close(promise: nil) }
+            return
+        }
+        do throws(FrameViolation) {
+            guard let whole = try fragments.add(frame, maximumSize: configuration.maximumMessageSize) else { return }
+            answer(whole, context: context)
+        } catch {
+            sendClose(context, code: error.code, error.reason)
+        }
+    }
+
+    private func answer(_ frame: ClientFrame, context: ChannelHandlerContext) {
+        switch frame.opcode {
+        case .text: receive(frame.data, context: context)
+        case .binary: sendClose(context, code: 1003, "only text is understood")
+        case .ping: send(context, .pong, frame.data)
+        case .connectionClose: answerClose(frame.data, context: context)
+        default: break  // A pong was a sign of life.
         }
     }
 
@@ -141,8 +173,15 @@ final class WebSocketMessages: ChannelDuplexHandler {
     }
 
     private func send(_ context: ChannelHandlerContext, _ opcode: WebSocketOpcode, _ payload: ByteBuffer) {
-        let frame = WebSocketFrame(fin: true, opcode: opcode, data: payload)
+        var frame = head(context, opcode, length: payload.readableBytes)
+        frame.writeImmutableBuffer(payload)
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+    }
+
+    private func head(_ context: ChannelHandlerContext, _ opcode: WebSocketOpcode, length: Int) -> ByteBuffer {
+        var head = context.channel.allocator.buffer(capacity: 10)
+        head.writeFrameHead(opcode, length: length)
+        return head
     }
 
     /// Tells the session that no more messages come.
@@ -153,19 +192,26 @@ final class WebSocketMessages: ChannelDuplexHandler {
         context.fireChannelReadComplete()
     }
 
+    /// A callback and no task, which would take half a kilobyte for each of very many sockets.
     private func schedulePing(_ context: ChannelHandlerContext) {
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        ping = context.eventLoop.scheduleTask(in: TimeAmount(configuration.pingInterval)) {
-            let (handler, context) = bound.value
-            guard handler.isAlive else { return context.close(promise: nil) }
-            handler.isAlive = false
-            handler.send(context, .ping, ByteBuffer())
-            handler.schedulePing(context)
-        }
+        // Throws only when the loop is ending, and with it all its sockets.
+        ping = try? context.eventLoop.assumeIsolated().scheduleCallback(
+            in: TimeAmount(configuration.pingInterval), handler: self)
     }
 
     private func cancelTimers() {
         ping?.cancel()
         closing?.cancel()
+    }
+}
+
+extension WebSocketMessages: NIOScheduledCallbackHandler {
+    /// Time for a ping, unless the last one went unanswered.
+    func handleScheduledCallback(eventLoop: some EventLoop) {
+        guard let context else { return }
+        guard isAlive else { return context.close(promise: nil) }
+        isAlive = false
+        send(context, .ping, ByteBuffer())
+        schedulePing(context)
     }
 }

@@ -3,7 +3,6 @@ import HummingbirdCore
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
-import NIOWebSocket
 
 /// Watches for requests with `Connection: Upgrade`.
 ///
@@ -80,14 +79,6 @@ final class WebSocketSwitch: ChannelDuplexHandler, RemovableChannelHandler {
             _ = pipeline.removeHandler(http.state)
             _ = pipeline.removeHandler(http.expectation)
             _ = pipeline.removeHandler(http.codec)
-            let decoder = WebSocketFrameDecoder(maxFrameSize: configuration.maximumFrameSize)
-            try pipeline.addHandler(WebSocketFrameEncoder(), position: .after(http.decoder))
-            try pipeline.addHandler(ByteToMessageHandler(decoder), position: .before(self))
-            try pipeline.addHandler(StrictFrames(), position: .before(self))
-            try pipeline.addHandler(
-                NIOWebSocketFrameAggregator(
-                    minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 4096,
-                    maxAccumulatedFrameSize: configuration.maximumMessageSize), position: .before(self))
             try pipeline.addHandler(
                 WebSocketMessages(configuration: configuration, areHeard: areMessagesHeard), position: .before(self))
             _ = pipeline.removeHandler(http.encoder)

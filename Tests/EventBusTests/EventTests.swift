@@ -66,6 +66,23 @@ import Testing
         }
     }
 
+    @Test func whoFollowsIsToldInOrderUntilHeLeaves() async throws {
+        try await Fixture.with { bus in
+            let accounts = [Fixture.account(), Fixture.account()]
+            let told = GapQueue<MailEvent>(capacity: 100, gap: Fixture.event("", -2))
+            await bus.follow(accounts) { told.append($0) }
+            let reader = await bus.subscribe(account: accounts[0]).makeAsyncIterator()
+            for number in 0..<20 { try await bus.publish(Fixture.event(accounts[number % 2], number)) }
+            let heard = told.makeAsyncIterator()
+            for number in 0..<20 { #expect(await heard.next()?.number == number) }
+            bus.unfollow(accounts[0])
+            try await bus.publish(Fixture.event(accounts[0], 20))
+            try await bus.publish(Fixture.event(accounts[1], 21))
+            #expect(await heard.next()?.number == 21)
+            for number in stride(from: 0, through: 20, by: 2) { #expect(await reader.next()?.number == number) }
+        }
+    }
+
     @Test func theLastListenerEndsTheSubscription() async throws {
         let redis = RedisClient(try Redis.Configuration(url: try TestStack.load().redisURL))
         try await Fixture.with { bus in

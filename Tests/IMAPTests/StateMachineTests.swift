@@ -92,6 +92,16 @@ struct StateMachineTests {
         #expect(written() == "")
     }
 
+    @Test mutating func whatComesInPiecesWhileItListensIsHeardWhole() {
+        receive("* OK [CAPABILITY IDLE] hi\r\n")
+        machine.startIdling()
+        receive("+ idling\r\n")
+        #expect(receive("* 7 EXISTS\r\n* 1 EX") == [.event(.exists(7))])
+        #expect(receive("PUNGE\r") == [])
+        #expect(receive("\n") == [.event(.expunged(sequenceNumber: 1))])
+        #expect(receive("* 6 EXISTS\r\n") == [.event(.exists(6))])
+    }
+
     @Test mutating func anErrorChallengeIsAnsweredAndHandedOut() throws {
         receive("* OK hi\r\n")
         let mechanism = SASLMechanism.xoauth2(user: "a@b", token: "t")

@@ -24,6 +24,19 @@ struct ListenerTests {
         #expect(listener.pop() == nil)
     }
 
+    @Test("only who wants to see that the connection lives is waked for it")
+    func beats() {
+        let webSocket = Self.listener()
+        webSocket.beat()
+        #expect(webSocket.pop() == nil)
+        let platform = Caller.Platform(tokenID: 1, name: "test", scopes: ["*"])
+        let stream = Listener(
+            Subscriber(identity: .platform(platform), accounts: ["a@example.com"]), capacity: 3, wantsBeats: true)
+        stream.beat()
+        #expect(stream.pop() == .beat)
+        #expect(stream.pop() == nil)
+    }
+
     @Test("what it does not listen to is not heard")
     func foreign() {
         let listener = Self.listener()

@@ -72,6 +72,8 @@ import Testing
                         + RawClient.frame(9, Array("between".utf8)) + RawClient.frame(0, Array("ted".utf8)))
                 #expect(try await client.next() == RawClient.Frame(opcode: 10, payload: Array("between".utf8)))
                 #expect(try await client.next()?.text == "fragmented")
+                for byte in RawClient.frame(1, Array("slowly".utf8)) { try await client.write([byte]) }
+                #expect(try await client.next()?.text == "slowly")
                 let big = [UInt8](repeating: 0x78, count: 30_000)
                 for index in 0..<10 {
                     try await client.write(RawClient.frame(index == 0 ? 1 : 0, big, fin: index == 9))

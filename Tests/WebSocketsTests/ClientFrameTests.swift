@@ -1,0 +1,50 @@
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import WebSockets
+
+/// Bytes of a client in, frames out.
+struct ClientFrameTests {
+    private func code(_ body: () throws -> Void) -> UInt16? {
+        do {
+            try body()
+            return nil
+        } catch { return (error as? FrameViolation)?.code }
+    }
+
+    @Test(arguments: [0, 1, 125, 126, 65_535, 65_536]) func lengths(_ count: Int) throws {
+        let payload = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
+        var bytes = ByteBuffer(bytes: RawClient.frame(1, payload) + [0x81])
+        let frame = try ClientFrame.next(in: &bytes, maximumSize: 65_536)
+        #expect(frame?.isFinal == true)
+        #expect(frame.map { Array($0.data.readableBytesView) } == payload)
+        let rest = try ClientFrame.next(in: &bytes, maximumSize: 65_536)
+        #expect(rest == nil)
+        #expect(bytes.readableBytes == 1, "nothing is taken of what is not whole")
+    }
+
+    @Test func whatIsTooLargeIsRefusedByItsHead() {
+        var bytes = ByteBuffer(bytes: RawClient.frame(1, [UInt8](repeating: 0, count: 1000)).prefix(4))
+        let refusal = code { _ = try ClientFrame.next(in: &bytes, maximumSize: 999) }
+        #expect(refusal == 1009)
+    }
+
+    @Test func fragmentsAreBoundedTogether() throws {
+        var bytes = ByteBuffer(bytes: RawClient.frame(1, [1, 2, 3], fin: false) + RawClient.frame(0, [4, 5]))
+        let firstRead = try ClientFrame.next(in: &bytes, maximumSize: 10)
+        let first = try #require(firstRead)
+        let secondRead = try ClientFrame.next(in: &bytes, maximumSize: 10)
+        let second = try #require(secondRead)
+        var fragments = Fragments()
+        let early = try fragments.add(first, maximumSize: 5)
+        #expect(early == nil)
+        let message = try fragments.add(second, maximumSize: 5)
+        #expect(message?.data.readableBytes == 5)
+        _ = try fragments.add(first, maximumSize: 4)
+        let tooLarge = code { _ = try fragments.add(second, maximumSize: 4) }
+        #expect(tooLarge == 1009)
+        let forgotten = code { _ = try fragments.add(second, maximumSize: 9) }
+        #expect(forgotten == 1002)
+    }
+}
