@@ -1,7 +1,7 @@
 """What Python's own parser finds in mails.
 
-Reads one JSON object: mails, each in base64. Prints one JSON array a mail: for the mail itself and each of its parts, in
-order, the names of the header fields in lower case, sorted.
+Reads one JSON object: mails, each in base64. Prints one JSON array a mail: for the mail itself and each of its parts,
+in order, the names of the header fields in lower case, sorted.
 """
 
 import base64
