@@ -135,8 +135,8 @@ import Testing
         _ name: String, _ harmless: String, isString: Bool = true, _ call: @escaping @Sendable (JSON) -> Call
     ) -> Probe {
         Probe(name: name, harmless: harmless, isInURL: false, isString: isString) { client, value in
-            let call = call(.string(value))
-            return try await client.send(call.method, call.path, call.body)
+            let filled = call(.string(value))
+            return try await client.send(filled.method, filled.path, filled.body)
         }
     }
 

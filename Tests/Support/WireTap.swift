@@ -33,7 +33,8 @@ public final class WireTap: Sendable {
             beginnings[connection] = beginning
             var speech = speeches[connection] ?? Speech(connection: connection, beginning: [], turns: [])
             speech.beginning = beginning
-            if speech.turns.isEmpty || answered.remove(connection) != nil { speech.turns.append([]) }
+            let isAnswered = answered.remove(connection) != nil
+            if speech.turns.isEmpty || isAnswered { speech.turns.append([]) }
             speech.turns[speech.turns.count - 1] += bytes.readableBytesView
             speeches[connection] = speech
         }

@@ -34,7 +34,7 @@ public struct WrittenMail: Sendable {
         var message: [UInt8] = []
         while true {
             guard !rest.isEmpty else { throw Malformed(description: "a message without an end") }
-            let line = try line(&rest)
+            let line = try Self.line(&rest)
             if line == [UInt8(ascii: ".")] { return message }
             message += line.first == UInt8(ascii: ".") ? line.dropFirst() : line
             message += [0x0d, 0x0a]
