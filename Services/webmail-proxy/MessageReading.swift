@@ -32,7 +32,8 @@ extension MailSession {
             return opened
         }
         let known = part == nil ? cache.parts(of: uid, in: home).flatMap { $0.isKnown ? $0 : nil } : nil
-        let fetched = try await outline(of: uid, parts: known, markSeen: markSeen)
+        // What others did to its flags is told behind the answer.
+        let fetched = try await reading { try await outline(of: uid, parts: known, markSeen: markSeen) }
         let place = OpenedMessage.Place(
             account: account, folder: folder.name, uidValidity: selection.uidValidity, uid: uid, part: part)
         if let part { return try await openEnclosed(part, of: fetched, place, images) }
