@@ -164,8 +164,8 @@ let package = Package(
 
         // Tests: one target per module; Live drives the whole product over its public ports
         .target(
-            name: "TestSupport", dependencies: ["CBoundedGumbo", nioCore, nioPosix], path: "Tests/Support",
-            swiftSettings: strict),
+            name: "TestSupport", dependencies: ["CBoundedGumbo", nioCore, nioLocks, nioPosix, nioSSL],
+            path: "Tests/Support", swiftSettings: strict),
         tests("MailModelTests", ["MailModel"]),
         tests(
             "HTTPServiceTests",

@@ -170,7 +170,7 @@ struct Attachments: Sendable {
         _ part: AttachmentRequest.Part, of mailbox: Mailbox, field: String
     ) async throws -> OutgoingAttachment {
         let folder = MailboxName(part.folder)
-        guard !part.folder.isEmpty, part.uid > 0, part.uid < .max else {
+        guard (1...1000).contains(part.folder.utf8.count), part.uid > 0, part.uid < .max else {
             throw Failure.invalid(field, code: "not_found", "there is no such message")
         }
         do {

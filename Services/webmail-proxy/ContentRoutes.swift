@@ -17,13 +17,19 @@ struct ContentRoutes: Sendable {
     func raw(_ request: Request, _ context: CallerContext) async throws -> Response {
         let place = try MessagePlace(request, context)
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
-        let (size, uidValidity) = try await sessions.withSession(of: mailbox, folder: place.folder, isRepeatable: true)
-        {
-            let size = try await $0.size(of: place.uid, in: place.folder, uidValidity: place.uidValidity)
-            return (size, $0.selection?.uidValidity ?? 0)
+        let wanted = Self.beginning(for: request)
+        let (message, uidValidity) = try await sessions.withSession(
+            of: mailbox, folder: place.folder, isRepeatable: true
+        ) { session in
+            let message = try await session.acting {
+                try await session.size(
+                    of: place.uid, in: place.folder, uidValidity: place.uidValidity, withBeginning: wanted)
+            }
+            return (message, session.selection?.uidValidity ?? 0)
         }
         let source = Source(
-            mailbox: mailbox, folder: place.folder, uid: place.uid, uidValidity: uidValidity, part: nil, size: size
+            mailbox: mailbox, folder: place.folder, uid: place.uid, uidValidity: uidValidity, part: nil,
+            size: message.size, beginning: message.beginning
         ) { .body(.message, bytes: $0) }
         return download(
             source,
@@ -38,7 +44,7 @@ struct ContentRoutes: Sendable {
         let part = try context.pathParameter("part")
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
         let (source, structure) = try await source(
-            of: part, uid: place.uid, in: place.folder, uidValidity: place.uidValidity, mailbox)
+            of: part, uid: place.uid, in: place.folder, uidValidity: place.uidValidity, mailbox, for: request)
         let filename = MessageParts.Attachment.filename(structure) ?? "part-\(part)"
         let isInline = ContentDisposition.isSafeInline(structure.mediaType)
         return download(
@@ -57,7 +63,8 @@ struct ContentRoutes: Sendable {
         let mailbox = Mailbox(
             address: image.account, clientAddress: context.clientAddress == "unknown" ? nil : context.clientAddress)
         let (source, structure) = try await source(
-            of: image.part, uid: image.uid, in: MailboxName(image.folder), uidValidity: image.uidValidity, mailbox)
+            of: image.part, uid: image.uid, in: MailboxName(image.folder), uidValidity: image.uidValidity, mailbox,
+            for: request)
         guard ContentDisposition.isSafeInline(structure.mediaType) else { throw Failure.notFound("This image") }
         return download(
             source,
@@ -76,6 +83,8 @@ struct ContentRoutes: Sendable {
         let uidValidity: UInt32
         let part: String?
         let size: UInt64
+        /// As much of it as was fetched with the size.
+        let beginning: [UInt8]
         let item: @Sendable (_ bytes: Range<UInt64>) -> FetchItem
 
         /// The bytes of a message never change (RFC 9051 §2.3.1.1).
@@ -85,16 +94,30 @@ struct ContentRoutes: Sendable {
         }
     }
 
+    /// How much is fetched with the size: nothing where the beginning may not be wanted.
+    private static func beginning(for request: Request) -> UInt64 {
+        let isWhole =
+            request.method == .get && request.headers[.range] == nil && request.headers[.ifNoneMatch] == nil
+        return isWhole ? pieceSize : 0
+    }
+
     private func source(
-        of part: String, uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, _ mailbox: Mailbox
+        of part: String, uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, _ mailbox: Mailbox,
+        for request: Request
     ) async throws -> (Source, BodyStructure) {
+        let wanted = Self.beginning(for: request)
         let (found, current) = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) {
-            let found = try await $0.part(part, of: uid, in: folder, uidValidity: uidValidity)
-            return (found, $0.selection?.uidValidity ?? 0)
+            session in
+            let found = try await session.acting {
+                try await session.part(part, of: uid, in: folder, uidValidity: uidValidity, withBeginning: wanted)
+            }
+            return (found, session.selection?.uidValidity ?? 0)
         }
+        let (section, isDecoded) = (found.section, found.isDecoded)
         let source = Source(
-            mailbox: mailbox, folder: folder, uid: uid, uidValidity: current, part: part, size: found.size
-        ) { found.isDecoded ? .binary(part: found.section, bytes: $0) : .body(.part(found.section), bytes: $0) }
+            mailbox: mailbox, folder: folder, uid: uid, uidValidity: current, part: part, size: found.size,
+            beginning: found.beginning
+        ) { isDecoded ? .binary(part: section, bytes: $0) : .body(.part(section), bytes: $0) }
         return (source, found.structure)
     }
 
@@ -132,6 +155,11 @@ struct ContentRoutes: Sendable {
     private func body(_ source: Source, _ range: Range<UInt64>) -> ResponseBody {
         ResponseBody(contentLength: Int(clamping: range.upperBound - range.lowerBound)) { writer in
             var offset = range.lowerBound
+            if offset == 0, !source.beginning.isEmpty {
+                let bytes = source.beginning.prefix(Int(clamping: range.upperBound))
+                try await writer.write(ByteBuffer(bytes: bytes))
+                offset = UInt64(bytes.count)
+            }
             while offset < range.upperBound {
                 let piece = offset..<min(offset + Self.pieceSize, range.upperBound)
                 let bytes = try await sessions.withSession(

@@ -30,7 +30,7 @@ final class FolderCache: Sendable {
         case page(MessagePage)
         /// Told, and not looked into yet.
         case structure(BodyStructure)
-        case parts(MessageParts)
+        case parts(MessageParts, BodyStructure?)
         case opened(OpenedMessage)
         case sizes([MailboxName: FolderSize])
     }
@@ -100,8 +100,17 @@ final class FolderCache: Sendable {
     /// What a message is made of, if a page has shown it.
     func parts(of uid: UInt32, in folder: Folder) -> MessageParts? {
         switch find(.parts(folder, uid: uid)) {
-        case .parts(let parts): parts
+        case .parts(let parts, _): parts
         case .structure(let structure): MessageParts(structure)
+        case .page, .opened, .sizes, nil: nil
+        }
+    }
+
+    /// The structure of a message, if it was told.
+    func structure(of uid: UInt32, in folder: Folder) -> BodyStructure? {
+        switch find(.parts(folder, uid: uid)) {
+        case .parts(_, let structure): structure
+        case .structure(let structure): structure
         case .page, .opened, .sizes, nil: nil
         }
     }
@@ -115,9 +124,14 @@ final class FolderCache: Sendable {
     }
 
     /// Keeps a message that was opened, and what it is made of for when its links have another tag.
-    func keep(_ message: OpenedMessage, _ tag: String, _ parts: MessageParts, of uid: UInt32, in folder: Folder) {
+    func keep(
+        _ message: OpenedMessage, _ tag: String, _ parts: MessageParts, _ structure: BodyStructure?, of uid: UInt32,
+        in folder: Folder
+    ) {
         generations.withLockedValue {
-            $0.insert(.parts(parts), parts.footprint, for: .parts(folder, uid: uid), limit: limit)
+            $0.insert(
+                .parts(parts, structure), parts.footprint + (structure?.footprint ?? 0),
+                for: .parts(folder, uid: uid), limit: limit)
             // One message is not worth all the others.
             guard message.footprint <= limit / 16 else { return }
             $0.insert(.opened(message), message.footprint, for: .opened(folder, uid: uid, tag), limit: limit)

@@ -35,29 +35,34 @@ extension MailSession {
         return selection
     }
 
-    /// Changes the flags of messages: one round trip.
+    /// Changes the flags of messages: one round trip, another when the folder had been changed by others.
     ///
     /// - Returns: The flags now, of those that are there.
     func setFlags(
         _ flags: [MessageFlag], mode: FlagMode, of uids: [UInt32], in folder: MailboxName, _ pin: UIDValidityPin
     ) async throws -> [UInt32: [MessageFlag]] {
-        try await select(folder, pin)
         let change: FlagChange =
             switch mode {
             case .add: .add(flags)
             case .remove: .remove(flags)
             case .replace: .replace(flags)
             }
-        // A STORE that changes nothing need not be answered with the flags: FETCH always is. Dovecot answers that before
-        // it ends the STORE, so the answer may stand with either; one with the new MODSEQ alone may follow it.
         let set = SequenceSet(uids)
-        let (stored, fetched, _) = try await connection.pipeline(
-            .uidStore(set, change, silent: true), .uidFetch(set, [.uid, .flags]), .noop)
         var now: [UInt32: [MessageFlag]] = [:]
-        for message in stored.messages + fetched.messages {
-            if let uid = message.uid, let flags = message.flags, set.contains(uid) {
-                now[uid] = flags.filter { $0 != .recent }
+        // Once more when others had changed something: the answer knows neither their flags nor their messages.
+        for _ in 0..<2 {
+            try await select(folder, pin)
+            // A STORE that changes nothing need not be answered with the flags: FETCH always is. Dovecot answers that
+            // before it ends the STORE, so the answer may stand with either; one with the new MODSEQ alone may follow it.
+            let (stored, fetched, _) = try await connection.pipeline(
+                .uidStore(set, change, silent: true), .uidFetch(set, [.uid, .flags]), .noop)
+            now = [:]
+            for message in stored.messages + fetched.messages {
+                if let uid = message.uid, let flags = message.flags, set.contains(uid) {
+                    now[uid] = flags.filter { $0 != .recent }
+                }
             }
+            if !hearNews() { break }
         }
         return now
     }

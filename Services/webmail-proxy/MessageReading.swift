@@ -32,7 +32,8 @@ extension MailSession {
             return opened
         }
         let known = part == nil ? cache.parts(of: uid, in: home).flatMap { $0.isKnown ? $0 : nil } : nil
-        let fetched = try await outline(of: uid, parts: known, markSeen: markSeen)
+        // What others did to its flags is told behind the answer.
+        let fetched = try await reading { try await outline(of: uid, parts: known, markSeen: markSeen) }
         let place = OpenedMessage.Place(
             account: account, folder: folder.name, uidValidity: selection.uidValidity, uid: uid, part: part)
         if let part { return try await openEnclosed(part, of: fetched, place, images) }
@@ -53,7 +54,10 @@ extension MailSession {
         let opened = OpenedMessage(
             item, at: place, modSeq: fetched.modSeq, headers: MIMEHeader.parseBlock(fetched.bytes(of: .header) ?? []),
             replyTo: MailText.addresses(fetched.envelope?.replyTo ?? []), parts: parts, rendering: rendering)
-        if parts.isKnown { cache.keep(opened, images.tag, parts, of: uid, in: home) }
+        if parts.isKnown {
+            let structure = fetched.structure ?? cache.structure(of: uid, in: home)
+            cache.keep(opened, images.tag, parts, structure, of: uid, in: home)
+        }
         return opened
     }
 
@@ -152,15 +156,22 @@ extension MailSession {
         parts.texts.filter { $0.limit > 0 }.map { .body(.part($0.section), bytes: 0..<$0.limit) }
     }
 
-    /// The size of a whole message: bytes.
-    func size(of uid: UInt32, in folder: MailboxName, uidValidity: UInt32?) async throws -> UInt64 {
+    /// The size of a whole message, and its beginning: one round trip.
+    ///
+    /// - Parameter wanted: How much of the beginning: bytes.
+    func size(
+        of uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, withBeginning wanted: UInt64
+    ) async throws -> (size: UInt64, beginning: [UInt8]) {
         _ = try await select(folder, uidValidity: uidValidity)
-        let size = try await found {
-            let (fetched, _) = try await connection.pipeline(.uidFetch(SequenceSet(uid), [.uid, .size]), .noop)
-            return fetched.messages.first { $0.uid == uid }?.size
+        var items: [FetchItem] = [.uid, .size]
+        if wanted > 0 { items.append(.body(.message, bytes: 0..<wanted)) }
+        let fetch = IMAPCommand.uidFetch(SequenceSet(uid), items)
+        let message = try await found {
+            let (fetched, _) = try await connection.pipeline(fetch, .noop)
+            return fetched.messages.first { $0.uid == uid && $0.size != nil }
         }
-        guard let size else { throw Failure.notFound("This message") }
-        return size
+        guard let message, let size = message.size else { throw Failure.notFound("This message") }
+        return (size, message.beginning(of: .message, isDecoded: false) ?? [])
     }
 
     /// A part to be downloaded.
@@ -171,37 +182,76 @@ extension MailSession {
         let size: UInt64
         /// Whether the server undoes the transfer encoding; one that nobody knows stays as it is.
         let isDecoded: Bool
+        /// As much of it as is known already.
+        var beginning: [UInt8] = []
     }
 
-    /// What a part is, and its exact size when decoded (RFC 3516 §4.3).
+    /// What a part is, its exact size when decoded (RFC 3516 §4.3), and its beginning: one round trip when a page has
+    /// shown the message, else two.
+    ///
+    /// - Parameter wanted: How much of the beginning: bytes. Without, the message is looked for in any case.
     func part(
-        _ part: String, of uid: UInt32, in folder: MailboxName, uidValidity: UInt32?
+        _ part: String, of uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, withBeginning wanted: UInt64 = 0
     ) async throws -> SizedPart {
-        _ = try await select(folder, uidValidity: uidValidity)
+        let selection = try await select(folder, uidValidity: uidValidity)
+        let home = FolderCache.Folder(account: account, name: folder, uidValidity: selection.uidValidity)
+        let known = wanted > 0 ? cache.structure(of: uid, in: home) : nil
+        let structure: BodyStructure
+        if let known { structure = known } else { structure = try await self.structure(of: uid) }
+        guard let leaf = MessageParts.leaf(part, in: structure) else {
+            throw Failure.notFound("This attachment")
+        }
+        // Of a message in a message, which may not be encoded (RFC 2046 §5.2.1), Dovecot gives nothing decoded.
+        let isEncoded =
+            !["7bit", "8bit", "binary", ""].contains(leaf.structure.encoding) && leaf.structure.type != "message"
+        if isEncoded, let decoded = try await decoded(leaf, of: uid, withBeginning: wanted) { return decoded }
+        var asItIs = SizedPart(
+            structure: leaf.structure, section: leaf.section, size: leaf.structure.size, isDecoded: false)
+        guard wanted > 0, asItIs.size > 0 else { return asItIs }
+        let section = MessageSection.part(leaf.section)
+        let fetch = IMAPCommand.uidFetch(SequenceSet(uid), [.uid, .body(section, bytes: 0..<wanted)])
+        let beginning = try await found {
+            let (fetched, _) = try await connection.pipeline(fetch, .noop)
+            return fetched.messages.lazy.filter { $0.uid == uid }
+                .compactMap { $0.beginning(of: section, isDecoded: false) }.first
+        }
+        guard let beginning else { throw Failure.notFound("This message") }
+        asItIs.beginning = beginning
+        return asItIs
+    }
+
+    private func structure(of uid: UInt32) async throws -> BodyStructure {
         let structure = try await found {
             let (fetched, _) = try await connection.pipeline(
                 .uidFetch(SequenceSet(uid), [.uid, .bodyStructure]), .noop)
             return fetched.messages.first { $0.uid == uid && $0.structure != nil }?.structure
         }
         guard let structure else { throw Failure.notFound("This message") }
-        guard let leaf = MessageParts.leaf(part, in: structure) else {
-            throw Failure.notFound("This attachment")
-        }
-        let asItIs = SizedPart(
-            structure: leaf.structure, section: leaf.section, size: leaf.structure.size, isDecoded: false)
-        // Of a message in a message, which may not be encoded (RFC 2046 §5.2.1), Dovecot gives nothing decoded.
-        guard !["7bit", "8bit", "binary", ""].contains(leaf.structure.encoding), leaf.structure.type != "message" else {
-            return asItIs
-        }
+        return structure
+    }
+
+    /// - Returns: nil for an encoding that the server does not know (RFC 3516 §4.3).
+    private func decoded(
+        _ leaf: (section: [Int], structure: BodyStructure), of uid: UInt32, withBeginning wanted: UInt64
+    ) async throws -> SizedPart? {
+        var items: [FetchItem] = [.uid, .binarySize(part: leaf.section)]
+        if wanted > 0 { items.append(.binary(part: leaf.section, bytes: 0..<wanted)) }
+        let fetch = IMAPCommand.uidFetch(SequenceSet(uid), items)
         do {
-            let sized = try await connection.run(.uidFetch(SequenceSet(uid), [.binarySize(part: leaf.section)]))
-            guard let size = sized.messages.lazy.compactMap({ $0.binarySizes.first?.bytes }).first else {
+            let message = try await found {
+                let (fetched, _) = try await connection.pipeline(fetch, .noop)
+                return fetched.messages.first { $0.uid == uid && !$0.binarySizes.isEmpty }
+            }
+            guard let message, let size = message.binarySizes.first?.bytes else {
                 throw Failure.notFound("This attachment")
             }
-            return SizedPart(structure: leaf.structure, section: leaf.section, size: size, isDecoded: true)
+            return SizedPart(
+                structure: leaf.structure, section: leaf.section, size: size, isDecoded: true,
+                beginning: message.beginning(of: .part(leaf.section), isDecoded: true) ?? [])
+        } catch IMAPError.no(.expungeIssued, _) {
+            throw Failure.notFound("This message")
         } catch IMAPError.no {
-            // An encoding that the server does not know (RFC 3516 §4.3).
-            return asItIs
+            return nil
         }
     }
 
@@ -213,5 +263,12 @@ extension MailSession {
             throw Failure.notFound("This message")
         }
         return bytes
+    }
+}
+
+extension FetchedMessage {
+    /// The bytes of a section from its first on; nil when the server told others, or none.
+    fileprivate func beginning(of section: MessageSection, isDecoded: Bool) -> [UInt8]? {
+        sections.first { $0.section == section && $0.isDecoded == isDecoded && $0.origin ?? 0 == 0 }?.bytes
     }
 }

@@ -66,6 +66,10 @@ struct Mailbox: Sendable {
         try await imapSession(proof, port: port, .array(actions)).results()
     }
 
+    func imap(_ proof: Proof, actions: [JSON]) async throws -> [JSON] {
+        try await imapSession(proof, port: .plain, .array(actions)).results()
+    }
+
     func canLogInToIMAP(_ proof: Proof, port: IMAPPort = .plain) async throws -> Bool {
         try await imap(proof, port: port)[0]["authenticated"] == true
     }

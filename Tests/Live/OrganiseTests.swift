@@ -90,6 +90,23 @@ import Testing
         #expect(try await size() == one)
     }
 
+    /// What another client did before a call is told behind Dovecot's answer to it.
+    @Test func flagsAreThoseOfNow() async throws {
+        for count in 1...3 { try await put(mail("Mail \(count)")) }
+        #expect(try await alice.subjects().count == 3)
+        try await outside(["change", "INBOX", "STORE", "1", "+FLAGS", "(\\Flagged)"])
+        let opened = try await alice.client.get("\(inbox)/1").json(200)
+        #expect(opened["flags"] == ["\\Flagged"], "a mail that was listed and never opened")
+        try await outside(["change", "INBOX", "STORE", "2", "+FLAGS", "(\\Flagged)"])
+        let changed = try await alice.client.post("\(inbox)/2/flags", ["flags": ["\\Seen"]]).json(200)
+        #expect(Set(changed["flags"].strings) == ["\\Flagged", "\\Seen"])
+        try await outside(["change", "INBOX", "STORE", "1:3", "+FLAGS", "($Label)"])
+        let batch = try await alice.client.post(
+            "\(inbox)/batch", ["uids": [3], "action": "flags", "flags": ["\\Seen"], "mode": "remove"]
+        ).json(200)
+        #expect(batch["results"][0]["flags"] == ["$Label"])
+    }
+
     @Test func aBatchTellsOfEachMessage() async throws {
         for count in 1...6 { try await put(mail("Mail \(count)")) }
         let batch = "\(inbox)/batch"

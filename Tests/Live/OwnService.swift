@@ -35,9 +35,14 @@ final class OwnService: Sendable {
     var isRunning: Bool { process.isRunning }
 
     /// Resident memory: kB.
-    func memory() throws -> Int {
+    func memory() throws -> Int { try memory("VmRSS") }
+
+    /// The most that it ever was: kB.
+    func peakMemory() throws -> Int { try memory("VmHWM") }
+
+    private func memory(_ field: String) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS") }
+        let line = status.split(separator: "\n").first { $0.hasPrefix(field) }
         return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
     }
 
