@@ -1,4 +1,5 @@
 import NIOCore
+import NIOEmbedded
 import TestSupport
 import Testing
 
@@ -46,5 +47,23 @@ struct ClientFrameTests {
         #expect(tooLarge == 1009)
         let forgotten = code { _ = try fragments.add(second, maximumSize: 9) }
         #expect(forgotten == 1002)
+    }
+
+    /// Who pings without reading the answers is kept no queue of them.
+    @Test func ofManyPingsTheLastIsAnswered() throws {
+        let handler = WebSocketMessages(configuration: WebSocketConfiguration(), areHeard: false)
+        let channel = EmbeddedChannel()
+        try channel.pipeline.syncOperations.addHandler(handler)
+        channel.isWritable = false
+        for number in 1...3 { try channel.writeInbound(ByteBuffer(bytes: RawClient.frame(9, [UInt8(number)]))) }
+        let early = try channel.readOutbound(as: ByteBuffer.self)
+        #expect(early == nil)
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        let pong = try channel.readOutbound(as: ByteBuffer.self)
+        #expect(pong == ByteBuffer(bytes: [0x8a, 1, 3]))
+        let more = try channel.readOutbound(as: ByteBuffer.self)
+        #expect(more == nil)
+        _ = try channel.finish()
     }
 }
