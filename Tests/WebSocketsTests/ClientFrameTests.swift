@@ -31,6 +31,20 @@ struct ClientFrameTests {
         #expect(refusal == 1009)
     }
 
+    /// Before a byte of what is announced is kept.
+    @Test(
+        arguments: [
+            ([0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 1009),
+            ([0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1], 1009), ([0x81, 0xfe, 0x03, 0xe8], 1009),
+            ([0x89, 0xfe, 0, 126], 1002), ([0x09, 0x80], 1002), ([0x81, 0x01], 1002), ([0xc1, 0x81], 1002),
+            ([0x83, 0x81], 1002), ([0x8b, 0x80], 1002),
+        ] as [([UInt8], UInt16)]) func heads(head: [UInt8], refusal: UInt16)
+    {
+        var bytes = ByteBuffer(bytes: head)
+        let told = code { _ = try ClientFrame.next(in: &bytes, maximumSize: 999) }
+        #expect(told == refusal)
+    }
+
     @Test func fragmentsAreBoundedTogether() throws {
         var bytes = ByteBuffer(bytes: RawClient.frame(1, [1, 2, 3], fin: false) + RawClient.frame(0, [4, 5]))
         let firstRead = try ClientFrame.next(in: &bytes, maximumSize: 10)
