@@ -177,7 +177,7 @@ let package = Package(
             "WebSocketsTests",
             [
                 "WebSockets", "TestSupport", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore,
-                logging,
+                nioEmbedded, logging,
             ]),
         tests("CredentialsTests", ["Credentials", "MailModel", crypto, jwtKit, nioLocks]),
         tests("StorageTests", ["Storage", "MariaDB", "MailModel", "TestSupport"]),

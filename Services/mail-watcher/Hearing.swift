@@ -54,7 +54,7 @@ final class Hearing: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// A connection begins to tell: how an earlier one ended is no news.
+    /// Listening begins, whether or not a connection tells: how an earlier one ended is no news.
     func begin() { state.withLockedValue { $0.news.ended = nil } }
 
     /// What it tells, its end included.

@@ -6,6 +6,8 @@ import NIOConcurrencyHelpers
 struct Leases: Sendable {
     /// How long a replica that died keeps its mailboxes from the others, who ask every second.
     static let life = Duration.seconds(8)
+    /// How many are kept with one request. It is made every second: what it needs of memory is never free for long.
+    private static let atOnce = 200
 
     let bus: EventBus
     /// This replica: unique, and the same after a restart.
@@ -26,22 +28,29 @@ struct Leases: Sendable {
     /// to them alone. Two that announce one mailbox would give its mail different ids.
     /// - Returns: The accounts to be watched here; taken are those that another may have watched meanwhile.
     func hold(_ accounts: [String]) async -> EventBus.HeldLeases {
-        guard !accounts.isEmpty else { return .init() }
+        var held = EventBus.HeldLeases()
+        var rest = accounts[...]
         do {
-            let names = try await bus.holdLeases(names: accounts.map(Self.name), holder: holder, ttl: Self.life)
-            let held = EventBus.HeldLeases(
-                kept: Set(accounts.filter { names.kept.contains(Self.name($0)) }),
-                taken: Set(accounts.filter { names.taken.contains(Self.name($0)) }))
-            others.withLockedValue { others in
-                others.formUnion(accounts)
-                others.subtract(held.kept)
-                others.subtract(held.taken)
+            while !rest.isEmpty {
+                let part = rest.prefix(Self.atOnce)
+                let names = try await bus.holdLeases(names: part.map(Self.name), holder: holder, ttl: Self.life)
+                let kept = part.filter { names.kept.contains(Self.name($0)) }
+                let taken = part.filter { names.taken.contains(Self.name($0)) }
+                others.withLockedValue { others in
+                    others.formUnion(part)
+                    others.subtract(kept)
+                    others.subtract(taken)
+                }
+                held.kept.formUnion(kept)
+                held.taken.formUnion(taken)
+                rest = rest.dropFirst(Self.atOnce)
             }
-            return held
         } catch {
             logger.debug("Leases not held", metadata: ["error": "\(error)"])
-            return .init(kept: Set(accounts).subtracting(others.withLockedValue { $0 }))
+            // What was answered before stays so: that a lease was nobody's for a while is told once.
+            held.kept.formUnion(Set(rest).subtracting(others.withLockedValue { $0 }))
         }
+        return held
     }
 
     /// Forgets who had it.

@@ -196,6 +196,7 @@ actor MailboxWatch {
         backoff.reset()
         current.state = .watching
         current.error = nil
+        hearing.begin()
         guard choice.method == .idle else {
             disconnect()
             return try await attend()
@@ -205,7 +206,6 @@ actor MailboxWatch {
             throw MethodChanged()
         }
         steadiness.began()
-        hearing.begin()
         // Renewed before a NAT forgets the connection, and long before the 30 minutes after which servers give up
         // (RFC 9051 §6.3.13).
         try connection.startIdling(renewal: .minutes(4)) { [hearing] told in hearing.add(told) }

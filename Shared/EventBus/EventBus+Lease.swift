@@ -42,24 +42,21 @@ extension EventBus {
         }
     }
 
-    /// Takes and keeps many leases at once, in one round trip for each two hundred.
+    /// Takes and keeps many leases at once, in one round trip that needs memory for all of them.
     ///
     /// - Returns: Those of the names that are `holder`'s now.
     public func holdLeases(names: [String], holder: String, ttl: Duration) async throws -> HeldLeases {
         var held = HeldLeases()
-        // Every second, for as long as they are held: what one round trip needs of memory is never free for long.
-        for start in stride(from: 0, to: names.count, by: 200) {
-            let part = names[start..<min(start + 200, names.count)]
-            var command: [any RedisArgument] = ["EVAL", Script.hold, part.count]
-            command += part.map { Self.leaseKey($0) as any RedisArgument }
-            command += [holder, ttl.milliseconds] as [any RedisArgument]
-            let answer = try await mapped { try await redis.pipeline([command]) }.first?.array ?? []
-            for (name, mark) in zip(part, answer) {
-                switch mark.integer {
-                case 1: held.kept.insert(name)
-                case 2: held.taken.insert(name)
-                default: break
-                }
+        if names.isEmpty { return held }
+        var command: [any RedisArgument] = ["EVAL", Script.hold, names.count]
+        command += names.map { Self.leaseKey($0) as any RedisArgument }
+        command += [holder, ttl.milliseconds] as [any RedisArgument]
+        let answer = try await mapped { try await redis.pipeline([command]) }.first?.array ?? []
+        for (name, mark) in zip(names, answer) {
+            switch mark.integer {
+            case 1: held.kept.insert(name)
+            case 2: held.taken.insert(name)
+            default: break
             }
         }
         return held

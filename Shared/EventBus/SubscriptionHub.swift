@@ -15,7 +15,7 @@ final class SubscriptionHub: Sendable {
         /// Those who wait for messages to arrive.
         var waiting: [GapQueue<Void>] = []
         var isLive = false
-        /// Somebody listens already though messages do not arrive yet.
+        /// Somebody listens already though messages do not arrive yet, or it is not known up to where they did.
         var isLate = false
         /// Nothing up to this event is missing; nil while unknown.
         var complete: StreamID?
@@ -118,7 +118,7 @@ extension SubscriptionHub {
     var accounts: [String] { state.withLockedValue { Array($0.accounts.keys) } }
 
     /// What an account whose messages begin to arrive has missed: everything after an event, nothing, or nobody knows.
-    enum Missing { case after(StreamID), nothing, unknown }
+    enum Missing: Equatable { case after(StreamID), nothing, unknown }
 
     /// nil when nobody listens.
     func missing(of account: String) -> Missing? {
@@ -134,9 +134,9 @@ extension SubscriptionHub {
         let waiting = state.withLockedValue { state -> [GapQueue<Void>] in
             guard var entry = state.accounts[account] else { return [] }
             entry.isLive = true
-            entry.isLate = false
             // Also of a log that is empty: what comes while the connection is broken is missing then.
             if let latest { entry.complete = max(latest, entry.complete ?? .zero) }
+            entry.isLate = entry.complete == nil
             let waiting = entry.waiting
             entry.waiting = []
             state.accounts[account] = entry

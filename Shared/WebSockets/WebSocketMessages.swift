@@ -23,6 +23,8 @@ final class WebSocketMessages: ChannelDuplexHandler {
     private var inputEnded = false
     /// Whether the client gave a sign of life since the last ping.
     private var isAlive = true
+    /// What the last ping said that could not be answered yet.
+    private var unanswered: ByteBuffer?
     private var context: ChannelHandlerContext?
     private var ping: NIOScheduledCallback?
     private var closing: Scheduled<Void>?
@@ -66,6 +68,11 @@ final class WebSocketMessages: ChannelDuplexHandler {
         guard bytes.readableBytes > 0 else { return }
         bytes.discardReadBytes()
         partial = bytes
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, !closeSent, let payload = unanswered.take() { send(context, .pong, payload) }
+        context.fireChannelWritabilityChanged()
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -117,9 +124,19 @@ final class WebSocketMessages: ChannelDuplexHandler {
         switch frame.opcode {
         case .text: receive(frame.data, context: context)
         case .binary: sendClose(context, code: 1003, "only text is understood")
-        case .ping: send(context, .pong, frame.data)
+        case .ping: answerPing(frame.data, context: context)
         case .connectionClose: answerClose(frame.data, context: context)
         default: break  // A pong was a sign of life.
+        }
+    }
+
+    /// Of pings that a client sends and whose answers it does not read only the last is answered (§5.5.3): the others would
+    /// pile up here.
+    private func answerPing(_ payload: ByteBuffer, context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            send(context, .pong, payload)
+        } else {
+            unanswered = payload
         }
     }
 

@@ -94,4 +94,16 @@ import Testing
             #expect(await heard.next()?.number == 1)
         }
     }
+
+    @Test func whoseLogWasUnreadableResyncsAfterTheNextGapToo() throws {
+        let hub = SubscriptionHub(subscriber: RedisSubscriber(try Redis.Configuration(url: "redis://127.0.0.1:1")))
+        let account = Fixture.account()
+        _ = hub.follow(account) { _ in }
+        hub.becameLive(account, upTo: nil)
+        hub.disconnected()
+        #expect(hub.missing(of: account) == .unknown)
+        hub.becameLive(account, upTo: .zero)
+        hub.disconnected()
+        #expect(hub.missing(of: account) == .after(.zero))
+    }
 }

@@ -1,3 +1,4 @@
+import IMAP
 import Testing
 
 @testable import MailWatcher
@@ -15,5 +16,18 @@ struct AlarmTests {
         // It rang: the next may be set again.
         hearing.remind(in: .milliseconds(10))
         #expect(await hearing.next()?.look == true)
+    }
+
+    @Test("how an earlier connection ended is no news when listening begins")
+    func earlierEnd() async {
+        let hearing = Hearing()
+        hearing.add(.failure(.closed))
+        hearing.remind()
+        hearing.begin()
+        let news = await hearing.next()
+        #expect(news?.look == true && news?.ended == nil)
+        hearing.add(.failure(.closed))
+        let ended = await hearing.next()?.ended as? IMAPError
+        #expect(ended == .closed)
     }
 }
