@@ -144,13 +144,15 @@ struct SafeHTMLWriter {
         case .class:
             let start = output.count
             if let own { output += own.utf8 }
+            let ownEnd = output.count
             for name in value.split(whereSeparator: Self.isSpace).prefix(50) {
                 let mark = output.count
                 if mark > start { output.append(0x20) }
                 if !scope.append(name, to: &output) { output.removeSubrange(mark...) }
             }
+            guard output.count > ownEnd else { return false }
             own = nil
-            return output.count > start
+            return true
         case .text:
             HTMLText.append(value, to: &output)
             return true

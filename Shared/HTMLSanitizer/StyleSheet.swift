@@ -119,12 +119,13 @@ struct StyleScope {
         output += idPrefix.utf8
         let nameStart = output.count
         for byte in name where Self.isNameByte(byte) { output.append(byte) }
-        let safe = output[nameStart...]
-        guard (1...100).contains(safe.count) else {
+        let length = output.count - nameStart
+        guard (1...100).contains(length) else {
             output.removeSubrange(start...)
             return false
         }
-        if safe.count > nameStart - start, safe.starts(with: output[start..<nameStart]) {
+        // No slice is kept: it would have all of the output copied by what is removed from it.
+        if length > nameStart - start, output[nameStart...].starts(with: idPrefix.utf8) {
             output.removeSubrange(start..<nameStart)
         }
         return true

@@ -25,7 +25,12 @@ struct SanitizerTests {
             ("<p style='background:rgb(1, 2,3) none'>x", "<p style=\"background: rgb(1, 2,3) none\">x</p>"),
             ("<p id=a class='b c'>x", "<p id=\"m-a\" class=\"m-b m-c\">x</p>"),
             ("<body bgcolor=#eee><p>x", "<div bgcolor=\"#eee\" class=\"m-body\"><p>x</p></div>"),
+            ("<body class='é'><p>x", "<p>x</p>"),
+            ("<body class='a é b'><p>x", "<div class=\"m-body m-a m-b\"><p>x</p></div>"),
             ("<p id=m-a class='m-b'>x", "<p id=\"m-a\" class=\"m-b\">x</p>"),
+            ("<p class='m- é m-a'>x", "<p class=\"m-m- m-a\">x</p>"),
+            ("<p id=a ID=b>x", "<p id=\"m-a\">x</p>"),
+            ("<p align\u{0}=left x\"y=1 dir=rtl>x", "<p dir=\"rtl\">x</p>"),
             ("", ""),
             ("<pre>\n\n x</pre>", "<pre>\n\n x</pre>"),
         ])
@@ -61,6 +66,15 @@ struct SanitizerTests {
         #expect(allowed.html.contains("background=\"https://x.example/3.png\""))
         let rewritten = HTMLSanitizer(remoteImages: .rewritten { "/images?url=\($0)" }).sanitize(html)
         #expect(rewritten.html.contains("src=\"/images?url=https://x.example/1.png\""))
+    }
+
+    @Test("An image is counted as often as it is asked for, also in styles that are the same")
+    func sameStyles() {
+        let cell = "<p style='color:red;background:url(https://x.example/1.png)'>x</p>"
+        let result = HTMLSanitizer().sanitize(cell + cell + cell)
+        #expect(result.remoteImagesBlocked == 3)
+        let kept = "<p style=\"color: red\">x</p>"
+        #expect(result.html == kept + kept + kept)
     }
 
     @Test("An image of several sizes is shown in the first")

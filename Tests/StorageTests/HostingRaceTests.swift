@@ -17,11 +17,17 @@ import Testing
     private func during<Value: Sendable>(
         _ change: @escaping @Sendable (Transaction) throws -> Void, _ body: () async throws -> Value
     ) async throws -> Value {
-        async let other: Void = database.transaction { tx in
-            try change(tx)
-            Thread.sleep(forTimeInterval: 0.6)
-        }
-        try await Task.sleep(for: .milliseconds(200))
+        let (written, tell) = AsyncStream.makeStream(of: Void.self)
+        async let other: Void = {
+            // Also when it comes to nothing.
+            defer { tell.finish() }
+            try await database.transaction { tx in
+                try change(tx)
+                tell.finish()
+                Thread.sleep(forTimeInterval: 0.4)
+            }
+        }()
+        for await _ in written {}
         let value = try await body()
         try await other
         return value
