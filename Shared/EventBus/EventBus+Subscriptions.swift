@@ -1,5 +1,5 @@
 import Logging
-import MailModel
+public import MailModel
 import Redis
 
 extension EventBus {

@@ -13,7 +13,7 @@ extension FaultTests {
         to client: ResumingClient, while trouble: () async throws -> Void
     ) async throws {
         let subjects = (1...Self.mails).map { "Flow \($0)" }
-        let flow = Task { try await bob.deliver(subjects, pause: 0.04, retrying: 60) }
+        let flow = Task { _ = try await bob.deliver(subjects, pause: 0.04, retrying: 60) }
         try await trouble()
         try await flow.value
         // A delivery that was cut off before its 250 is there twice: the mailbox is what counts.
