@@ -45,6 +45,10 @@ extension MailSession {
             _ = try await inTurns(former.map { .unsubscribe($0) } + moved.map { .subscribe($0) })
             return try await folder(target, in: try await connection.run(.folders([target.name])))
         } catch let error as IMAPError {
+            // Dovecot takes it for a fault of its own when a name is longer than it can keep.
+            if error.code == .serverBug {
+                _ = try await folder(name, in: try await connection.run(.folders([name.name])))
+            }
             throw Self.refusal(error, field: field)
         }
     }

@@ -52,6 +52,8 @@ extension MailSession {
         // Once more when others had changed something: the answer knows neither their flags nor their messages.
         for _ in 0..<2 {
             try await select(folder, pin)
+            // What was told before is not news to this answer.
+            hearNews()
             // A STORE that changes nothing need not be answered with the flags: FETCH always is. Dovecot answers that
             // before it ends the STORE, so the answer may stand with either; one with the new MODSEQ alone may follow it.
             let (stored, fetched, _) = try await connection.pipeline(

@@ -157,7 +157,8 @@ struct ByteCursor {
         switch peek {
         case UInt8(ascii: "\""):
             return try quoted()
-        case UInt8(ascii: "{"), UInt8(ascii: "~"):
+        case UInt8(ascii: "{"),
+            UInt8(ascii: "~") where startsLiteral:
             return RawString(bytes: try literal())
         default:
             let word = try word()
@@ -165,12 +166,26 @@ struct ByteCursor {
         }
     }
 
+    /// Whether the `~` ahead begins a literal: it may also begin a word.
+    private var startsLiteral: Bool { end - next > 1 && next[1] == UInt8(ascii: "{") }
+
     mutating func optionalText() throws(MalformedResponse) -> String? { try optionalString()?.text }
 
-    /// An astring: NIL is a name like any other (RFC 9051 §9).
+    /// An astring: NIL is a name like any other, and brackets may stand in one (RFC 9051 §9).
     mutating func text() throws(MalformedResponse) -> String {
-        try optionalString()?.text ?? "NIL"
+        switch peek {
+        case UInt8(ascii: "\""), UInt8(ascii: "{"),
+            UInt8(ascii: "~") where startsLiteral:
+            return try optionalString()?.text ?? "NIL"
+        default:
+            let first = next
+            while next < end, Self.isWordByte(next.pointee) || Self.isBracket(next.pointee) { next += 1 }
+            guard next > first else { throw MalformedResponse() }
+            return Self.text(UnsafeBufferPointer(start: first, count: next - first))
+        }
     }
+
+    private static func isBracket(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]") }
 
     private mutating func quoted() throws(MalformedResponse) -> RawString {
         next += 1

@@ -94,6 +94,14 @@ struct ParserTests {
                 == .untagged(.list(mailbox)))
     }
 
+    /// Dovecot writes such names without quotes.
+    @Test(arguments: ["[", "]", "[Gmail]/All", "~x", "~", "NIL", "a]b", "%", "a*"])
+    func namesAreAtomsToo(name: String) throws {
+        #expect(
+            try parse("* LIST () \"/\" \(name)")
+                == .untagged(.list(ListedMailbox(name: MailboxName(wire: name), delimiter: "/", attributes: []))))
+    }
+
     @Test func bracesInTextAreNoLiteral() throws {
         #expect(try frames("* OK see {12}\r\n* NO {3}\r\nA1 OK {4}\r\n+ {5}\r\n") == 4)
         #expect(try frames("* LIST () NIL {3+}\r\n\r\n)\r\n* X ~{0}\r\n\r\n") == 2)
