@@ -189,7 +189,8 @@ extension MailSession {
     /// What a part is, its exact size when decoded (RFC 3516 §4.3), and its beginning: one round trip when a page has
     /// shown the message, else two.
     ///
-    /// - Parameter wanted: How much of the beginning: bytes. Without, the message is looked for in any case.
+    /// - Parameter wanted: How much of the beginning: bytes; none of a very large part. Without, the message is looked for
+    ///   in any case.
     func part(
         _ part: String, of uid: UInt32, in folder: MailboxName, uidValidity: UInt32?, withBeginning wanted: UInt64 = 0
     ) async throws -> SizedPart {
@@ -204,7 +205,9 @@ extension MailSession {
         // Of a message in a message, which may not be encoded (RFC 2046 §5.2.1), Dovecot gives nothing decoded.
         let isEncoded =
             !["7bit", "8bit", "binary", ""].contains(leaf.structure.encoding) && leaf.structure.type != "message"
-        if isEncoded, let decoded = try await decoded(leaf, of: uid, withBeginning: wanted) { return decoded }
+        // The server decodes all of it for its size, and once more for the beginning.
+        let soon = leaf.structure.size <= Self.quicklyDecoded ? wanted : 0
+        if isEncoded, let decoded = try await decoded(leaf, of: uid, withBeginning: soon) { return decoded }
         var asItIs = SizedPart(
             structure: leaf.structure, section: leaf.section, size: leaf.structure.size, isDecoded: false)
         guard wanted > 0, asItIs.size > 0 else { return asItIs }
@@ -219,6 +222,9 @@ extension MailSession {
         asItIs.beginning = beginning
         return asItIs
     }
+
+    /// Up to which size a part is decoded twice by one command: bytes, encoded.
+    private static let quicklyDecoded: UInt64 = 8 << 20
 
     private func structure(of uid: UInt32) async throws -> BodyStructure {
         let structure = try await found {
