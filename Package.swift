@@ -170,7 +170,8 @@ let package = Package(
         tests(
             "HTTPServiceTests",
             [
-                "HTTPService", "Credentials", "MailModel", hummingbird, hummingbirdTesting, httpClient, httpTypes,
+                "HTTPService", "Credentials", "MailModel", "TestSupport", hummingbird, hummingbirdTesting, httpClient,
+                httpTypes,
                 nioCore, nioEmbedded, nioHTTP1, nioLocks, coreMetrics, lifecycle, logging,
             ]),
         tests(
@@ -179,7 +180,7 @@ let package = Package(
                 "WebSockets", "TestSupport", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nioCore,
                 nioEmbedded, logging,
             ]),
-        tests("CredentialsTests", ["Credentials", "MailModel", crypto, jwtKit, nioLocks]),
+        tests("CredentialsTests", ["Credentials", "MailModel", "TestSupport", crypto, jwtKit, nioLocks]),
         tests("StorageTests", ["Storage", "MariaDB", "MailModel", "TestSupport"]),
         tests("MariaDBTests", ["MariaDB", "TestSupport"]),
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioPosix, logging, lifecycle]),

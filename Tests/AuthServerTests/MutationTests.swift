@@ -1,4 +1,5 @@
 import HTTPService
+import TestSupport
 import Testing
 
 @testable import AuthServer
@@ -67,22 +68,5 @@ import Testing
             let found = find(String(decoding: random.mutation(of: seed), as: UTF8.self))
             #expect(found == nil || found?.utf8.count == 22)
         }
-    }
-}
-
-extension SeededGenerator {
-    /// A few bytes changed, taken out, put in or exchanged.
-    mutating func mutation(of seed: [UInt8]) -> [UInt8] {
-        var bytes = seed
-        for _ in 0..<Int.random(in: 1...5, using: &self) where !bytes.isEmpty {
-            let index = Int.random(in: 0..<bytes.count, using: &self)
-            switch Int.random(in: 0..<4, using: &self) {
-            case 0: bytes.remove(at: index)
-            case 1: bytes.insert(UInt8.random(in: 0...255, using: &self), at: index)
-            case 2: bytes.swapAt(index, Int.random(in: 0..<bytes.count, using: &self))
-            default: bytes[index] = UInt8.random(in: 0...255, using: &self)
-            }
-        }
-        return bytes
     }
 }

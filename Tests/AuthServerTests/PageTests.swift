@@ -1,6 +1,7 @@
 import Credentials
 import FoundationEssentials
 import MailModel
+import TestSupport
 import Testing
 
 @testable import AuthServer

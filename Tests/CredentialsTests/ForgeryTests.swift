@@ -1,6 +1,7 @@
 import Crypto
 import FoundationEssentials
 import MailModel
+import TestSupport
 import Testing
 
 @testable import Credentials
@@ -144,7 +145,7 @@ import Testing
 
     /// The same ones in every run: nothing but the good token itself is let through, and nothing crashes.
     @Test func mutationsAreRefused() async throws {
-        var random = SplitMix(state: 11)
+        var random = SeededGenerator(seed: 11)
         let good = forger.token()
         let seeds = [good, forger.token(header: "{}"), "a.b.c"].map { Array($0.utf8) }
         for _ in 0..<4000 {
@@ -165,7 +166,7 @@ import Testing
     }
 
     @Test func mutilatedKeySetsAreReadOrRefused() async throws {
-        var random = SplitMix(state: 12)
+        var random = SeededGenerator(seed: 12)
         let good = Array(forger.jwks.utf8)
         for _ in 0..<2000 {
             var bytes = good
@@ -231,18 +232,5 @@ struct Forger {
         let data = Data(signed.utf8)
         let signature = sign.map { $0(data) } ?? (try? key.signature(for: data).rawRepresentation) ?? Data()
         return signed + "." + Base64URL.encode(signature)
-    }
-}
-
-/// The same numbers in every run.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -4,6 +4,7 @@ import MailModel
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import HTTPService
@@ -13,7 +14,7 @@ import Testing
     /// The quick way to a form's field and the thorough one must never disagree: a token that one of them sees and the
     /// other does not would count or not by chance.
     @Test func theQuickWayToAFieldFindsWhatTheThoroughOneDoes() throws {
-        var random = SplitMix(state: 1)
+        var random = SeededGenerator(seed: 1)
         let pieces: [[UInt8]] =
             ["token", "token=", "tokens=", "tok", "=", "&", "&&", "&token=abc", "a.b.c", "%", "%41", "%74oken=x", "+"]
             .map { Array($0.utf8) } + [
@@ -62,7 +63,7 @@ import Testing
     }
 
     @Test func mutilatedFormsAreReadOrRefused() {
-        var random = SplitMix(state: 2)
+        var random = SeededGenerator(seed: 2)
         let seed = Array("grant_type=authorization_code&code=xc_%C3%A9%20a+b&empty=&bare&k=v=w".utf8)
         for _ in 0..<10_000 {
             let text = String(decoding: random.mutation(of: seed), as: UTF8.self)
@@ -82,7 +83,7 @@ import Testing
     }
 
     @Test func onlyTheCredentialItselfMatches() {
-        var random = SplitMix(state: 3)
+        var random = SeededGenerator(seed: 3)
         let credential = BasicCredential("dovecot:secret")
         let good = "Basic " + Data("dovecot:secret".utf8).base64EncodedString()
         #expect(credential.matches(authorization: good))
@@ -97,7 +98,7 @@ import Testing
     /// However requests are cut, mutilated and sent one behind the other: each that is a request is answered once, in
     /// order, whether promptly or by the router.
     @Test func promptAnswersKeepTheOrderOfTheConnection() throws {
-        var random = SplitMix(state: 4)
+        var random = SeededGenerator(seed: 4)
         for _ in 0..<1500 {
             var bytes: [UInt8] = []
             for number in 0..<Int.random(in: 1...4, using: &random) {
@@ -167,33 +168,5 @@ final class AnswersAll: ChannelInboundHandler {
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
-    }
-}
-
-/// The same numbers in every run.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
-    /// A few bytes changed, taken out, put in or exchanged.
-    mutating func mutation(of seed: [UInt8]) -> [UInt8] {
-        var bytes = seed
-        for _ in 0..<Int.random(in: 1...5, using: &self) where !bytes.isEmpty {
-            let index = Int.random(in: 0..<bytes.count, using: &self)
-            switch Int.random(in: 0..<4, using: &self) {
-            case 0: bytes.remove(at: index)
-            case 1: bytes.insert(UInt8.random(in: 0...255, using: &self), at: index)
-            case 2: bytes.swapAt(index, Int.random(in: 0..<bytes.count, using: &self))
-            default: bytes[index] = UInt8.random(in: 0...255, using: &self)
-            }
-        }
-        return bytes
     }
 }

@@ -30,7 +30,7 @@ import Testing
         let given = ProcessInfo.processInfo.environment["XYNAP_SEED"].flatMap { UInt64($0) }
         let seed = given ?? UInt64.random(in: 0...UInt64.max)
         print("a walk of \(steps) steps through a mailbox: XYNAP_SEED=\(seed)")
-        var walk = try await Walk(alice, asking: replicas, Dice(state: seed))
+        var walk = try await Walk(alice, asking: replicas, SeededGenerator(seed: seed))
         for step in 1...steps { try await walk.step("step \(step) of seed \(seed)") }
         walk.end()
     }
@@ -43,14 +43,14 @@ private struct Walk {
 
     private let replicas: [Client]
     private let other: Outside
-    private var dice: Dice
+    private var dice: SeededGenerator
     /// What a new IMAP session saw last (`outside/other_client.py`).
     private var seen: JSON = .null
     private var mails = 0
     /// Of the folders of this walk.
     private var names: [String] = []
 
-    init(_ mailbox: Mailbox, asking replicas: [Client], _ dice: Dice) async throws {
+    init(_ mailbox: Mailbox, asking replicas: [Client], _ dice: SeededGenerator) async throws {
         self.replicas = replicas
         self.dice = dice
         let stack = mailbox.platform.stack
@@ -220,18 +220,5 @@ private struct Walk {
     /// As the other client describes a message.
     private static func described(_ message: JSON) -> JSON {
         [message["uid"], message["subject"], .array(message["flags"].strings.sorted().map(JSON.string))]
-    }
-}
-
-/// The same numbers for the same seed (SplitMix64).
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }
