@@ -34,7 +34,8 @@ missing_packages() {
 }
 
 # Debian packages start their services when installed. This policy forbids it while we install; what was
-# there before comes back afterwards, also after an installation that was cut off.
+# there before comes back afterwards, also after an installation that was cut off: ours is known by its second line.
+is_ours() { grep -qsx '# by xynap-mail, while it installs' "$policy"; }
 restore_policy() {
     if [ -e "$saved_policy" ]; then mv -f "$saved_policy" "$policy"; else rm -f "$policy"; fi
 }
@@ -44,9 +45,9 @@ install_packages() {
     mkdir -p .local
     exec 9>.local/install.lock
     flock 9
-    if [ -e "$policy" ] && [ ! -e "$saved_policy" ]; then mv "$policy" "$saved_policy"; fi
+    if [ -e "$policy" ] && ! is_ours && [ ! -e "$saved_policy" ]; then mv "$policy" "$saved_policy"; fi
     trap restore_policy EXIT
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    printf '#!/bin/sh\n# by xynap-mail, while it installs\nexit 101\n' >"$policy"
     chmod 755 "$policy"
     export DEBIAN_FRONTEND=noninteractive
     echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
