@@ -1,7 +1,7 @@
 """What the checks of a running compose stack have in common: its addresses, calls through Traefik, and ears for events.
 
 Environment: STATE (the folder of compose-init, with endpoints.env), DOCKER (docker), COMPOSE_PROJECT_NAME (xynap), and
-the ports HTTP_PORT, HTTPS_PORT, IMAPS_PORT, SMTPS_PORT, SUBMISSION_PORT as in compose.yaml.
+the ports HTTP_PORT, HTTPS_PORT, IMAPS_PORT, SMTPS_PORT, SUBMISSION_PORT, DNS_PORT as in compose.yaml.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ENDPOINTS = dict(line.split("=", 1) for line in (STATE / "endpoints.env").read_t
 DOCKER = os.environ.get("DOCKER", "docker")
 PROJECT = os.environ.get("COMPOSE_PROJECT_NAME", "xynap")
 PORTS = {name: int(os.environ.get(f"{name}_PORT", default)) for name, default in
-         {"HTTP": 80, "HTTPS": 443, "IMAPS": 993, "SMTPS": 465, "SUBMISSION": 587}.items()}  # fmt: skip
+         {"HTTP": 80, "HTTPS": 443, "IMAPS": 993, "SMTPS": 465, "SUBMISSION": 587, "DNS": 53}.items()}  # fmt: skip
 GATEWAY = ENDPOINTS["GATEWAY_URL"]
 HTTPS = f"https://localhost:{PORTS['HTTPS']}"
 TLS = ssl.create_default_context(cafile=str(STATE / "ssl/ca.pem"))
