@@ -89,7 +89,14 @@ extension FaultTests {
     }
 
     private func subjects(of mailbox: Mailbox, _ folder: String) async throws -> [String] {
-        try await mailbox.imap(.password(mailbox.password), ["subjects", .string(folder)])[1].strings
+        var subjects: [String] = []
+        // Who was killed a moment ago may not let anybody in yet.
+        try await eventually(within: .seconds(20), "\(folder) can be read") {
+            let results = try await mailbox.imap(.password(mailbox.password), ["subjects", .string(folder)])
+            if results.count == 2 { subjects = results[1].strings }
+            return results.count == 2
+        }
+        return subjects
     }
 
     @Test func whatWaitsForPostfixGoesWhenItReturns() async throws {
