@@ -11,6 +11,8 @@ import WebSockets
 @main struct MailWatcher: ServiceProgram {
     static let name = "mail-watcher"
     static let defaultPort = 8084
+    /// Thousands of mailboxes wait here: 11 kB each instead of 14.
+    static let sharesHeap = true
     static let openAPI = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
 
     static func assemble(_ service: ServiceAssembly, settings: WatchSettings) async throws {

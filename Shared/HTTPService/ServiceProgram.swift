@@ -35,10 +35,15 @@ public protocol ServiceProgram {
 
     /// What people at a shell can do beside serving; none unless a service says so.
     static var commands: [any AsyncParsableCommand.Type] { get }
+
+    /// Whether all threads share one heap: it wastes less where very much that is small stays for hours, and they wait for
+    /// each other where all allocate at once. False unless a service says so.
+    static var sharesHeap: Bool { get }
 }
 
 extension ServiceProgram {
     public static var commands: [any AsyncParsableCommand.Type] { [] }
+    public static var sharesHeap: Bool { false }
 }
 
 /// The version of the product.
@@ -49,6 +54,7 @@ public enum ProductVersion {
 extension ServiceProgram {
     public static func main() async {
         signal(SIGPIPE, SIG_IGN)
+        if sharesHeap { WorkingSet.shareHeap() }
         let arguments = CommandLine.arguments.dropFirst()
         switch arguments.first {
         case nil: await serve()

@@ -35,6 +35,14 @@ enum WorkingSet {
         }
     }
 
+    /// One heap for all threads from now on, instead of one for each. Does nothing where the C library is another.
+    static func shareHeap() {
+        typealias Option = @convention(c) (CInt, CInt) -> CInt
+        // Not in the Glibc module: mallopt(3), M_ARENA_MAX.
+        guard let option = dlsym(nil, "mallopt") else { return }
+        _ = unsafeBitCast(option, to: Option.self)(-8, 1)
+    }
+
     /// Lets go of all code pages (mappings that are executable and never were written).
     private static func trim() {
         guard let maps = fopen("/proc/self/maps", "r") else { return }
