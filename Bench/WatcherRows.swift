@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// From Dovecot's 250 for a delivery to the frame on a WebSocket, with the configuration as it is shipped; one mail at a
 /// time, and five hundred on end.
@@ -7,11 +8,9 @@ struct WatcherRows {
     let rounds: Int
 
     func run() throws -> [Result] {
-        let events = try EventSocket(
-            port: product.watcherPort, path: "/api/v1/mail/events?account=\(product.mailbox)",
-            headers: ["x-service-token": product.serviceToken])
+        let events = try socket()
         let lmtp = try LMTP(port: product.lmtpPort)
-        return try delivery(events, lmtp) + burst(events, lmtp)
+        return try delivery(events, lmtp) + burst(lmtp)
     }
 
     private func delivery(_ events: EventSocket, _ lmtp: LMTP) throws -> [Result] {
@@ -39,16 +38,15 @@ struct WatcherRows {
         ]
     }
 
-    private func burst(_ events: EventSocket, _ lmtp: LMTP) throws -> [Result] {
+    private func burst(_ lmtp: LMTP) throws -> [Result] {
         let count = 500
-        let reader = BurstReader(events: events, count: count)
-        reader.start()
+        let burst = try listen(for: count)
         for number in 0..<count {
             let message = Product.message(subject: "burst \(getpid()) \(number)", to: product.mailbox)
             try lmtp.deliver(message, from: "bench@example.org", to: product.mailbox)
         }
         let delivered = ContinuousClock.now
-        let (subjects, last) = try reader.wait()
+        let (subjects, last) = try burst()
         let wanted = (0..<count).map { "burst \(getpid()) \($0)" }
         let late = max(0, delivered.duration(to: last).milliseconds)
         return [
@@ -61,25 +59,6 @@ struct WatcherRows {
         ]
     }
 
-    private static func await(_ subject: String, _ events: EventSocket) throws {
-        while case let event = try events.next(), !(event.contains(#""mail.new_message""#) && event.contains(subject)) {
-        }
-    }
-}
-
-/// Reads the events of a burst beside its delivery.
-///
-/// `@unchecked Sendable`: a blocking socket needs a thread of its own, which alone reads it and writes what follows; who
-/// waits looks only after that thread's last act, the semaphore's signal, which orders all it wrote before.
-private final class BurstReader: @unchecked Sendable {
-    private let events: EventSocket
-    private let count: Int
-    private let done = DispatchSemaphore(value: 0)
-    // Written by the thread alone, read when it has ended.
-    private var subjects: [String] = []
-    private var last = ContinuousClock.now
-    private var failure: (any Error)?
-
     private struct Event: Decodable {
         struct Payload: Decodable {
             struct Message: Decodable { let subject: String }
@@ -89,29 +68,46 @@ private final class BurstReader: @unchecked Sendable {
         let data: Payload
     }
 
-    init(events: EventSocket, count: Int) {
-        self.events = events
-        self.count = count
-    }
-
-    func start() {
-        Thread { [self] in
-            do {
+    /// Reads the next new mails on a thread of its own, with a socket of its own, which is open when this returns.
+    /// - Returns: Waits for the last of them.
+    private func listen(for count: Int) throws -> () throws -> (subjects: [String], last: ContinuousClock.Instant) {
+        typealias Heard = (subjects: [String], last: ContinuousClock.Instant)
+        let heard = Mutex<Swift.Result<Heard, any Error>?>(nil)
+        let isOpen = DispatchSemaphore(value: 0), done = DispatchSemaphore(value: 0)
+        Thread.detachNewThread { [self] in
+            let result = Swift.Result<Heard, any Error> {
+                let events = try socket()
+                isOpen.signal()
+                var subjects: [String] = []
                 while subjects.count < count {
                     let event = try JSONDecoder().decode(Event.self, from: Data(try events.next().utf8))
                     guard event.type == "mail.new_message", let message = event.data.message else { continue }
                     subjects.append(message.subject)
-                    last = .now
                 }
-            } catch { failure = error }
+                return (subjects, .now)
+            }
+            heard.withLock { $0 = result }
+            isOpen.signal()
             done.signal()
-        }.start()
+        }
+        isOpen.wait()
+        return {
+            guard done.wait(timeout: .now() + 60) == .success, let result = heard.withLock({ $0 }) else {
+                throw Socket.Failed(description: "burst not told")
+            }
+            return try result.get()
+        }
     }
 
-    func wait() throws -> (subjects: [String], last: ContinuousClock.Instant) {
-        guard done.wait(timeout: .now() + 60) == .success else { throw Socket.Failed(description: "burst not told") }
-        if let failure { throw failure }
-        return (subjects, last)
+    private func socket() throws -> EventSocket {
+        try EventSocket(
+            port: product.watcherPort, path: "/api/v1/mail/events?account=\(product.mailbox)",
+            headers: ["x-service-token": product.serviceToken])
+    }
+
+    private static func await(_ subject: String, _ events: EventSocket) throws {
+        while case let event = try events.next(), !(event.contains(#""mail.new_message""#) && event.contains(subject)) {
+        }
     }
 }
 

@@ -23,7 +23,7 @@ final class Hearing: Sendable {
     /// What is beyond it is found by the look that follows, less precisely.
     static let limit = 1000
 
-    private struct State {
+    private struct State: Awaited {
         var news = News()
         var isWoken = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -132,18 +132,7 @@ final class Hearing: Sendable {
     ///
     /// - Returns: nil when the task is cancelled.
     func next() async -> News? {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isReady = state.withLockedValue { state in
-                    if state.isWoken || Task.isCancelled { return true }
-                    state.waiter = continuation
-                    return false
-                }
-                if isReady { continuation.resume() }
-            }
-        } onCancel: {
-            release()?.resume()
-        }
+        await state.wait()
         guard !Task.isCancelled else { return nil }
         return state.withLockedValue { state in
             defer { state.news = News() }
@@ -155,20 +144,10 @@ final class Hearing: Sendable {
     // MARK: Inside
 
     private func wake(_ note: (inout State) -> Bool) {
-        let waiter = state.withLockedValue { state -> CheckedContinuation<Void, Never>? in
-            guard note(&state) else { return nil }
+        state.wake { state in
+            guard note(&state) else { return false }
             if state.news.since == nil { state.news.since = .now }
-            state.isWoken = true
-            defer { state.waiter = nil }
-            return state.waiter
-        }
-        waiter?.resume()
-    }
-
-    private func release() -> CheckedContinuation<Void, Never>? {
-        state.withLockedValue { state in
-            defer { state.waiter = nil }
-            return state.waiter
+            return true
         }
     }
 

@@ -26,7 +26,7 @@ final class Listener: Sendable {
         case left
     }
 
-    private struct State {
+    private struct State: Awaited {
         /// Accounts that were taken away.
         var revoked: Set<String> = []
         var queue: [MailEvent] = []
@@ -95,13 +95,15 @@ final class Listener: Sendable {
             state.queue.append(event)
             return true
         }
-        if accepted { wake() }
+        if accepted { state.wake() }
     }
 
     func beat() {
         guard wantsBeats else { return }
-        state.withLockedValue { $0.beat = true }
-        wake()
+        state.wake { state in
+            state.beat = true
+            return true
+        }
     }
 
     /// Ends it; what is queued is dropped, since who is revoked hears nothing more, but which accounts were taken away.
@@ -114,7 +116,7 @@ final class Listener: Sendable {
                 state.behind = []
             }
         }
-        wake()
+        state.wake()
     }
 
     /// Takes one account away and tells so; without accounts it ends.
@@ -128,7 +130,7 @@ final class Listener: Sendable {
             state.queue.append(Self.revoked(account))
             return state.revoked.count == accounts.count
         }
-        if isEmpty { end(.revoked) } else { wake() }
+        if isEmpty { end(.revoked) } else { state.wake() }
     }
 
     private static func revoked(_ account: String) -> MailEvent {
@@ -151,30 +153,10 @@ final class Listener: Sendable {
         }
     }
 
-    private func wake() {
-        let waiter = state.withLockedValue { state in
-            state.isWoken = true
-            defer { state.waiter = nil }
-            return state.waiter
-        }
-        waiter?.resume()
-    }
-
-    /// Waits until there may be something for the client. Not a stream of wakes, since very many wait here.
+    /// Waits until there may be something for the client.
     /// - Returns: False when the task is cancelled.
     private func isWoken() async -> Bool {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isReady = state.withLockedValue { state in
-                    if state.isWoken || Task.isCancelled { return true }
-                    state.waiter = continuation
-                    return false
-                }
-                if isReady { continuation.resume() }
-            }
-        } onCancel: {
-            wake()
-        }
+        await state.wait()
         state.withLockedValue { $0.isWoken = false }
         return !Task.isCancelled
     }

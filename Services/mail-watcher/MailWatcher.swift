@@ -11,7 +11,7 @@ import WebSockets
 @main struct MailWatcher: ServiceProgram {
     static let name = "mail-watcher"
     static let defaultPort = 8084
-    /// Thousands of mailboxes wait here: 11 kB each instead of 14.
+    /// Thousands of mailboxes wait here, each with 2 kB less of the heap.
     static let sharesHeap = true
     static let openAPI = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
 

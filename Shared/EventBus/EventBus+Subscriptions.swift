@@ -3,30 +3,19 @@ public import MailModel
 import Redis
 
 extension EventBus {
-    /// How long a subscriber waits for Redis before it is left to a later `mail.resync`.
+    /// How long a follower waits for Redis before it is left to a later `mail.resync`.
     private static let patience: Duration = .seconds(2)
     private static let replayPage = 500
     /// To read the log, when messages arrive again.
     private static let attempts = 20
 
-    /// The account's events from now on: each that is published after this returns is heard, or stood for by
-    /// `mail.resync`. To miss nothing, subscribe first, then `replay`, and skip what comes with an id already seen.
+    /// Tells the accounts' events from now on, in order and each once: what is published after this returns is told, or stood
+    /// for by `mail.resync` (without an id), when events may be missing that are not in the log any more. To miss nothing,
+    /// follow first, then `replay`, and skip what comes with an id already seen. Ends with `unfollow`, or with the bus.
     ///
-    /// - Parameter buffer: How many events may wait for the reader; then they give way to `mail.resync`.
-    public func subscribe(account: String, buffer: Int = 256) async -> Subscription {
-        let events = SubscriptionHub.Events(capacity: buffer, gap: .resync(account))
-        let subscription = Subscription(account: account, events: events, hub: hub)
-        guard let live = hub.add(events, to: account) else { return subscription }
-        await Self.wait(for: [live])
-        hub.markLate(account)
-        return subscription
-    }
-
-    /// As `subscribe`, for one who hands events on at once: they are told to him by the bus itself, and neither a queue nor
-    /// a task waits for each account. Ends with `unfollow`, or with the bus.
-    ///
-    /// - Parameter tell: Called with one event after the other; nothing else is heard meanwhile, so it must not wait. One
-    ///   for each account: it takes the place of an earlier.
+    /// - Parameter tell: Called by the bus itself with one event after the other, so that neither a queue nor a task waits
+    ///   for each account; nothing else is heard meanwhile, so it must not wait. One for each account: it takes the place of
+    ///   an earlier.
     public func follow(
         _ accounts: [String], isolation: isolated (any Actor)? = #isolation,
         tell: @escaping @Sendable (MailEvent) -> Void
@@ -126,5 +115,11 @@ extension EventBus {
     private static func account(ofChannel channel: String) -> String? {
         let prefix = Self.channel("")
         return channel.hasPrefix(prefix) ? String(channel.dropFirst(prefix.count)) : nil
+    }
+}
+
+extension MailEvent {
+    fileprivate static func resync(_ account: String) -> MailEvent {
+        MailEvent(account: account, at: Timestamp.now(), kind: .resync)
     }
 }

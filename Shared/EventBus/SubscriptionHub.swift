@@ -2,20 +2,17 @@ import MailModel
 import NIOConcurrencyHelpers
 import Redis
 
-/// Who listens to what: all accounts share one connection to Redis, and a channel is subscribed to while somebody
-/// listens to it.
+/// Who follows what: all accounts share one connection to Redis, and a channel is subscribed to while somebody follows
+/// it.
 final class SubscriptionHub: Sendable {
-    typealias Events = GapQueue<MailEvent>
     typealias Follower = @Sendable (MailEvent) -> Void
 
     private struct Account {
-        var listeners: [ObjectIdentifier: Events] = [:]
-        /// Called with each event, where nothing has to wait for a reader.
-        var follower: Follower?
+        var follower: Follower
         /// Those who wait for messages to arrive.
         var waiting: [GapQueue<Void>] = []
         var isLive = false
-        /// Somebody listens already though messages do not arrive yet, or it is not known up to where they did.
+        /// Somebody follows already though messages do not arrive yet, or it is not known up to where they did.
         var isLate = false
         /// Nothing up to this event is missing; nil while unknown.
         var complete: StreamID?
@@ -34,29 +31,15 @@ final class SubscriptionHub: Sendable {
 
     init(subscriber: RedisSubscriber) { self.subscriber = subscriber }
 
-    /// - Returns: What to wait for until messages arrive; nil when they do, or cannot soon.
-    func add(_ events: Events, to account: String) -> GapQueue<Void>? {
-        join(account, { $0.listeners[ObjectIdentifier(events)] = events }, ifFinished: { events.finish() })
-    }
-
     /// - Parameter follower: One for each account: it takes the place of an earlier.
-    /// - Returns: As above.
+    /// - Returns: What to wait for until messages arrive; nil when they do, or cannot soon.
     func follow(_ account: String, _ follower: @escaping Follower) -> GapQueue<Void>? {
-        join(account, { $0.follower = follower }, ifFinished: {})
-    }
-
-    private func join(
-        _ account: String, _ change: (inout Account) -> Void, ifFinished: () -> Void
-    ) -> GapQueue<Void>? {
         state.withLockedValue { state in
-            guard !state.isFinished else {
-                ifFinished()
-                return nil
-            }
+            guard !state.isFinished else { return nil }
             if state.accounts[account] == nil { subscriber.subscribe(EventBus.channel(account)) }
-            var entry = state.accounts[account, default: Account()]
+            var entry = state.accounts[account] ?? Account(follower: follower)
             defer { state.accounts[account] = entry }
-            change(&entry)
+            entry.follower = follower
             if entry.isLive { return nil }
             if state.isDisconnected {
                 entry.isLate = true
@@ -68,35 +51,16 @@ final class SubscriptionHub: Sendable {
         }
     }
 
+    func unfollow(_ account: String) {
+        state.withLockedValue { state in
+            if state.accounts.removeValue(forKey: account) != nil { subscriber.unsubscribe(EventBus.channel(account)) }
+        }
+    }
+
     /// Nobody waits any longer: when messages arrive at last, some may be missing.
     func markLate(_ account: String) {
         state.withLockedValue { state in
             if state.accounts[account]?.isLive == false { state.accounts[account]?.isLate = true }
-        }
-    }
-
-    func remove(_ events: Events, from account: String) {
-        events.finish()
-        leave(account) { $0.listeners.removeValue(forKey: ObjectIdentifier(events)) != nil }
-    }
-
-    func unfollow(_ account: String) {
-        leave(account) { entry in
-            defer { entry.follower = nil }
-            return entry.follower != nil
-        }
-    }
-
-    /// - Parameter change: Returns whether there was somebody who left.
-    private func leave(_ account: String, _ change: (inout Account) -> Bool) {
-        state.withLockedValue { state in
-            guard var entry = state.accounts[account], change(&entry) else { return }
-            guard entry.listeners.isEmpty, entry.follower == nil else {
-                state.accounts[account] = entry
-                return
-            }
-            state.accounts[account] = nil
-            subscriber.unsubscribe(EventBus.channel(account))
         }
     }
 
@@ -106,10 +70,7 @@ final class SubscriptionHub: Sendable {
             defer { state.accounts = [:] }
             return state.accounts
         }
-        for account in accounts.values {
-            for events in account.listeners.values { events.finish() }
-            for live in account.waiting { live.finish() }
-        }
+        for live in accounts.values.flatMap(\.waiting) { live.finish() }
     }
 }
 
@@ -120,7 +81,7 @@ extension SubscriptionHub {
     /// What an account whose messages begin to arrive has missed: everything after an event, nothing, or nobody knows.
     enum Missing: Equatable { case after(StreamID), nothing, unknown }
 
-    /// nil when nobody listens.
+    /// nil when nobody follows it.
     func missing(of account: String) -> Missing? {
         state.withLockedValue { state in
             guard let entry = state.accounts[account] else { return nil }
@@ -155,19 +116,18 @@ extension SubscriptionHub {
         }
     }
 
-    /// To all who listen to its account, unless it was replayed before.
+    /// To who follows its account, unless it was replayed before.
     func deliver(_ event: MailEvent, isReplay: Bool = false) {
-        let (listeners, follower) = state.withLockedValue { state -> ([Events], Follower?) in
-            guard var entry = state.accounts[event.account] else { return ([], nil) }
+        let follower = state.withLockedValue { state -> Follower? in
+            guard var entry = state.accounts[event.account] else { return nil }
             if let id = StreamID(event.id) {
-                if !isReplay, let replayed = entry.replayed, id <= replayed { return ([], nil) }
+                if !isReplay, let replayed = entry.replayed, id <= replayed { return nil }
                 if isReplay { entry.replayed = id }
                 entry.complete = max(id, entry.complete ?? .zero)
                 state.accounts[event.account] = entry
             }
-            return (Array(entry.listeners.values), entry.follower)
+            return entry.follower
         }
-        for events in listeners { events.append(event) }
         follower?(event)
     }
 }

@@ -8,7 +8,7 @@ import Testing
     @Test func whatIsPublishedIsHeardAndReplayed() async throws {
         try await Fixture.with { bus in
             let account = Fixture.account()
-            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            let heard = await bus.heard(account)
             let first = try await bus.publish(Fixture.event(account, 1))
             let second = try await bus.publish(Fixture.event(account, 2))
             #expect(!first.id.isEmpty)
@@ -51,27 +51,11 @@ import Testing
         await redis.close()
     }
 
-    @Test func aSlowReaderIsToldToResync() async throws {
-        try await Fixture.with { bus in
-            let account = Fixture.account()
-            let slow = await bus.subscribe(account: account, buffer: 8)
-            let fast = await bus.subscribe(account: account, buffer: 1000)
-            for number in 0..<50 { try await bus.publish(Fixture.event(account, number)) }
-            let fastReader = fast.makeAsyncIterator()
-            for number in 0..<50 { #expect(await fastReader.next()?.number == number) }
-            #expect(await slow.makeAsyncIterator().next()?.number == -1)
-            slow.cancel()
-            try await bus.publish(Fixture.event(account, 50))
-            #expect(await fastReader.next()?.number == 50)
-        }
-    }
-
     @Test func whoFollowsIsToldInOrderUntilHeLeaves() async throws {
         try await Fixture.with { bus in
             let accounts = [Fixture.account(), Fixture.account()]
             let told = GapQueue<MailEvent>(capacity: 100, gap: Fixture.event("", -2))
             await bus.follow(accounts) { told.append($0) }
-            let reader = await bus.subscribe(account: accounts[0]).makeAsyncIterator()
             for number in 0..<20 { try await bus.publish(Fixture.event(accounts[number % 2], number)) }
             let heard = told.makeAsyncIterator()
             for number in 0..<20 { #expect(await heard.next()?.number == number) }
@@ -79,27 +63,35 @@ import Testing
             try await bus.publish(Fixture.event(accounts[0], 20))
             try await bus.publish(Fixture.event(accounts[1], 21))
             #expect(await heard.next()?.number == 21)
-            for number in stride(from: 0, through: 20, by: 2) { #expect(await reader.next()?.number == number) }
         }
     }
 
-    @Test func theLastListenerEndsTheSubscription() async throws {
+    @Test func anotherFollowerTakesThePlaceOfTheFirst() async throws {
+        try await Fixture.with { bus in
+            let account = Fixture.account()
+            let first = await bus.heard(account)
+            try await bus.publish(Fixture.event(account, 1))
+            #expect(await first.next()?.number == 1)
+            let second = await bus.heard(account)
+            try await bus.publish(Fixture.event(account, 2))
+            #expect(await second.next()?.number == 2)
+        }
+    }
+
+    @Test func whoLeavesEndsTheSubscription() async throws {
         let redis = RedisClient(try Redis.Configuration(url: try TestStack.load().redisURL))
         try await Fixture.with { bus in
             let account = Fixture.account()
-            let channel = "mail.events.\(account)"
-            let first = await bus.subscribe(account: account)
-            var second: Subscription? = await bus.subscribe(account: account)
-            first.cancel()
-            #expect(try await redis.command("PUBSUB", "NUMSUB", channel).array?.last == .integer(1))
-            #expect(second?.account == account)
-            second = nil
-            var subscribers: RESPValue? = .null
-            for _ in 0..<100 where subscribers != .integer(0) {
-                subscribers = try await redis.command("PUBSUB", "NUMSUB", channel).array?.last
+            func subscribers() async throws -> RESPValue? {
+                try await redis.command("PUBSUB", "NUMSUB", "mail.events.\(account)").array?.last
+            }
+            _ = await bus.heard(account)
+            #expect(try await subscribers() == .integer(1))
+            bus.unfollow(account)
+            for _ in 0..<100 where try await subscribers() != .integer(0) {
                 try await Task.sleep(for: .milliseconds(10))
             }
-            #expect(subscribers == .integer(0))
+            #expect(try await subscribers() == .integer(0))
         }
         await redis.close()
     }

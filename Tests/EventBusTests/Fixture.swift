@@ -30,6 +30,15 @@ enum Fixture {
     }
 }
 
+extension EventBus {
+    /// What is told of an account from now on.
+    func heard(_ account: String) async -> GapQueue<MailEvent>.Iterator {
+        let told = GapQueue<MailEvent>(capacity: 1000, gap: Fixture.event(account, -2))
+        await follow([account]) { told.append($0) }
+        return told.makeAsyncIterator()
+    }
+}
+
 extension MailEvent {
     /// The number that `Fixture.event` put in; -1 for a resync.
     var number: Int? {

@@ -13,8 +13,8 @@ import Testing
         try await Fixture.with(url: url) { bus in
             let account = Fixture.account()
             let quiet = Fixture.account()
-            let heard = await bus.subscribe(account: account).makeAsyncIterator()
-            let quietReader = await bus.subscribe(account: quiet).makeAsyncIterator()
+            let heard = await bus.heard(account)
+            let quietReader = await bus.heard(quiet)
             for number in 0..<200 {
                 try await bus.publish(Fixture.event(account, number))
                 if number % 50 == 25 { try await redis.command("CLIENT", "KILL", "TYPE", "pubsub") }
@@ -35,7 +35,7 @@ import Testing
         try await Fixture.with(url: url) { bus in
             for _ in 0..<5 {
                 let account = Fixture.account()
-                let heard = await bus.subscribe(account: account).makeAsyncIterator()
+                let heard = await bus.heard(account)
                 server.kill()
                 try await server.start()
                 // Another replica is back sooner.
@@ -49,14 +49,14 @@ import Testing
         let (server, url) = try await PrivateServer.redis()
         try await Fixture.with(url: url) { bus in
             let account = Fixture.account()
-            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            let heard = await bus.heard(account)
             try await bus.publish(Fixture.event(account, 1))
             #expect(await heard.next()?.number == 1)
             server.kill()
             let error = await #expect(throws: Failure.self) { try await bus.publish(Fixture.event(account, 2)) }
             #expect(error?.kind == .unavailable)
             // One who comes while Redis is away is not made to wait, and resyncs when it is back.
-            let late = await bus.subscribe(account: Fixture.account()).makeAsyncIterator()
+            let late = await bus.heard(Fixture.account())
             try await server.start()
             #expect(await heard.next()?.number == -1)
             #expect(await late.next()?.number == -1)
@@ -76,7 +76,7 @@ import Testing
             try await server.start()
             _ = await connections.next()
             let account = Fixture.account()
-            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            let heard = await bus.heard(account)
             try await bus.publish(Fixture.event(account, 1))
             #expect(await heard.next()?.number == 1)
         }
@@ -89,7 +89,7 @@ import Testing
             await bus.dispatch(.lost(.disconnected))
             await bus.dispatch(.lost(.overflow))
             let account = Fixture.account()
-            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            let heard = await bus.heard(account)
             try await bus.publish(Fixture.event(account, 1))
             #expect(await heard.next()?.number == 1)
         }

@@ -8,7 +8,7 @@ import Testing
     @Test func whatIsPublishedTwiceIsToldOnce() async throws {
         try await Fixture.with { bus in
             let account = Fixture.account()
-            let heard = await bus.subscribe(account: account).makeAsyncIterator()
+            let heard = await bus.heard(account)
             var event = Fixture.event(account, 1)
             event.id = "1700000000000-3"
             #expect(try await bus.publish(event) == event)

@@ -9,9 +9,10 @@ import json
 import re
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable
+
+from relaying import listen, upstream
 
 real = json.loads(sys.stdin.readline())
 fault: dict = {"fault": None}
@@ -123,13 +124,8 @@ def serve(client: socket.socket) -> None:
         if fault["fault"] in GREETINGS:
             say(client, GREETINGS[fault["fault"]]())
             return
-        with socket.create_connection((real["host"], real["port"])) as server:
-            threading.Thread(target=relay, args=(server, client), daemon=True).start()
-            try:
-                speak(client, server)
-            finally:
-                # Closing alone would not end a read that another thread is in, and Dovecot would count the session.
-                server.shutdown(socket.SHUT_RDWR)
+        with upstream(real, lambda server: relay(server, client)) as server:
+            speak(client, server)
     except OSError:
         pass
     finally:
@@ -154,15 +150,7 @@ def relay(server: socket.socket, client: socket.socket) -> None:
         pass
 
 
-def accept(listener: socket.socket) -> None:
-    while True:
-        client, _ = listener.accept()
-        threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-
-listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-threading.Thread(target=accept, args=(listener,), daemon=True).start()
-print(json.dumps({"port": listener.getsockname()[1], "greetings": sorted(GREETINGS), "answers": sorted(ANSWERS)}),
+print(json.dumps({"port": listen(serve), "greetings": sorted(GREETINGS), "answers": sorted(ANSWERS)}),
       flush=True)  # fmt: skip
 for line in sys.stdin:
     fault = json.loads(line)

@@ -8,8 +8,8 @@ import json
 import re
 import socket
 import sys
-import threading
-from typing import BinaryIO
+
+from relaying import listen, upstream
 
 task = json.loads(sys.stdin.readline())
 hidden = {word.encode().upper() for word in task["hides"]}
@@ -24,9 +24,9 @@ def poorer(line: bytes) -> bytes:
         lambda found: found[1] + b" ".join(w for w in found[2].split() if w.upper() not in hidden), line)
 
 
-def answers(server: BinaryIO, client: socket.socket) -> None:
+def answers(server: socket.socket, client: socket.socket) -> None:
     try:
-        for line in server:
+        for line in server.makefile("rb"):
             client.sendall(poorer(line))
         client.shutdown(socket.SHUT_RDWR)
     except OSError:
@@ -35,31 +35,18 @@ def answers(server: BinaryIO, client: socket.socket) -> None:
 
 def serve(client: socket.socket) -> None:
     try:
-        with client, socket.create_connection((task["host"], task["port"])) as server:
-            threading.Thread(target=answers, args=(server.makefile("rb"), client), daemon=True).start()
-            try:
-                for line in client.makefile("rb"):
-                    words = line.split(None, 2)
-                    if len(words) > 1 and words[1].upper() in hidden:
-                        refused.add(words[1].decode().upper())
-                        client.sendall(words[0] + b" BAD Unknown command\r\n")
-                    else:
-                        server.sendall(line)
-            finally:
-                # Closing alone would not end a read that another thread is in, and Dovecot would count the session.
-                server.shutdown(socket.SHUT_RDWR)
+        with client, upstream(task, lambda server: answers(server, client)) as server:
+            for line in client.makefile("rb"):
+                words = line.split(None, 2)
+                if len(words) > 1 and words[1].upper() in hidden:
+                    refused.add(words[1].decode().upper())
+                    client.sendall(words[0] + b" BAD Unknown command\r\n")
+                else:
+                    server.sendall(line)
     except OSError:
         pass
 
 
-def accept(listener: socket.socket) -> None:
-    while True:
-        client, _ = listener.accept()
-        threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-
-listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-threading.Thread(target=accept, args=(listener,), daemon=True).start()
-print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
+print(json.dumps({"port": listen(serve)}), flush=True)
 for _ in sys.stdin:
     print(json.dumps({"refused": sorted(refused)}), flush=True)
