@@ -193,7 +193,8 @@ let package = Package(
         tests(
             "WebmailProxyTests",
             [
-                "WebmailProxy", "HTTPService", "IMAP", "MIME", "MailModel", "Storage", "TestSupport", hummingbirdCore,
+                "WebmailProxy", "HTTPService", "IMAP", "MIME", "MailModel", "SMTP", "Storage", "TestSupport",
+                hummingbirdCore,
                 nioCore,
             ]),
         tests("Live", ["TestSupport", crypto, nioCore, nioPosix, nioHTTP1, httpClient], exclude: ["outside"]),

@@ -395,7 +395,8 @@ final class Outbox: Sendable, Service {
             return await fail(job, message.givenUp(code: "4.4.7", "tried for two days"), later.failure)
         }
         count(later.isDoubtful ? "doubtful" : "postponed")
-        let retryAt = Self.nextTry(after: message.attempts)
+        let retryAt = Self.nextTry(
+            after: message.attempts, longest: later.isRefusal ? Self.longestPause : Self.longestPauseInTrouble)
         let trouble = OutboxMessage.Trouble(code: later.failure.code, message: later.failure.detail)
         _ = await kept {
             try await self.store.postpone(
@@ -408,9 +409,13 @@ final class Outbox: Sendable, Service {
     /// One change of a row; when the database is away just now, the lease runs out and the row is due again.
     private func kept(_ change: () async throws -> Bool) async -> Bool { (try? await change()) ?? false }
 
-    /// Milliseconds since 1970: doubling from a second to a quarter of an hour, by chance a fifth more or less.
-    private static func nextTry(after attempts: Int) -> Int64 {
-        let pause = min(900_000, Int64(1000) << min(max(attempts, 1) - 1, 12))
+    private static let longestPause: Int64 = 900_000
+    private static let longestPauseInTrouble: Int64 = 30_000
+
+    /// Milliseconds since 1970: doubling from a second to the longest pause (in milliseconds), by chance a fifth more or
+    /// less.
+    private static func nextTry(after attempts: Int, longest: Int64 = longestPause) -> Int64 {
+        let pause = min(longest, Int64(1000) << min(max(attempts, 1) - 1, 12))
         return Timestamp.now() + pause * Int64.random(in: 80...120) / 100
     }
 

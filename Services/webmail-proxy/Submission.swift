@@ -32,6 +32,9 @@ struct Submission: Sendable {
         var rejections: [Delivery.Rejection] = []
         /// The server could not be connected to, or did not greet.
         var isServerAway = false
+        /// Refused for a reason that may last: a limit, a full mailbox. Everything else is the platform's own trouble and,
+        /// as a rule, over within a minute.
+        var isRefusal = false
         /// The message was handed over whole, and the answer did not come: the server may have it.
         var isDoubtful = false
     }
@@ -107,25 +110,7 @@ struct Submission: Sendable {
         logger.notice(
             "A message was not submitted", metadata: ["account": "\(account)", "error": "\(error.summary)"])
         if envelope.sender != account, error.isSenderRefused { return .refused(Self.senderRefused, []) }
-        let failure = Failure(error)
-        switch error {
-        case .timeout(.message), .closed(.message): return .later(Later(failure: failure, isDoubtful: true))
-        // One session that ends, or takes long over its recipients, says nothing of the server.
-        case .timeout(let stage), .closed(let stage):
-            return .later(Later(failure: failure, isServerAway: stage.isBeforeLogin))
-        case .unreachable, .tls: return .later(Later(failure: failure, isServerAway: true))
-        // A login is refused although the mailbox is active: who checks it lost the database for a moment.
-        case .busy, .authenticationUnavailable, .authenticationFailed, .messageUnavailable, .protocolViolation:
-            return .later(Later(failure: failure))
-        case .refused(_, let reply, let recipients):
-            let isTransient =
-                recipients.isEmpty ? reply.isTransient : recipients.contains { $0.reply.isTransient }
-            return isTransient
-                ? .later(Later(failure: failure, rejections: recipients)) : .refused(failure, recipients)
-        case .mechanismUnavailable, .startTLSUnavailable, .tooLarge, .utf8Unavailable,
-            .invalidArgument:
-            return .refused(failure, [])
-        }
+        return Outcome(error)
     }
 
     static let senderRefused = Failure.invalid(
@@ -171,6 +156,30 @@ struct SubmissionMessage: Sendable {
 }
 
 extension Submission.Outcome {
+    /// What becomes of an attempt that ended in an error.
+    init(_ error: SMTPError) {
+        let failure = Failure(error)
+        switch error {
+        case .timeout(.message), .closed(.message): self = .later(.init(failure: failure, isDoubtful: true))
+        // One session that ends, or takes long over its recipients, says nothing of the server.
+        case .timeout(let stage), .closed(let stage):
+            self = .later(.init(failure: failure, isServerAway: stage.isBeforeLogin))
+        case .unreachable, .tls: self = .later(.init(failure: failure, isServerAway: true))
+        // A login is refused although the mailbox is active: who checks it lost the database for a moment.
+        case .busy, .authenticationUnavailable, .authenticationFailed, .messageUnavailable, .protocolViolation:
+            self = .later(.init(failure: failure))
+        case .refused(_, let reply, let recipients):
+            let transient = (recipients.isEmpty ? [reply] : recipients.map(\.reply)).filter(\.isTransient)
+            let isRefusal = !transient.allSatisfy(\.isSystemStatus)
+            self =
+                transient.isEmpty
+                ? .refused(failure, recipients)
+                : .later(.init(failure: failure, rejections: recipients, isRefusal: isRefusal))
+        case .mechanismUnavailable, .startTLSUnavailable, .tooLarge, .utf8Unavailable, .invalidArgument:
+            self = .refused(failure, [])
+        }
+    }
+
     fileprivate static func later(_ failure: Failure, isPermanent: Bool) -> Self {
         isPermanent ? .refused(failure, []) : .later(Submission.Later(failure: failure))
     }
@@ -183,6 +192,11 @@ extension SMTPError.Stage {
         case .auth, .mail, .rcpt, .data, .message, .reset, .quit: false
         }
     }
+}
+
+extension SMTPReply {
+    /// Whether the server speaks of its own trouble: a closing session (RFC 5321 §3.8), a system status (RFC 3463 §3.4).
+    fileprivate var isSystemStatus: Bool { code == 421 || enhancedStatus?.subject == 3 }
 }
 
 extension SMTPError {
