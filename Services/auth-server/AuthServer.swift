@@ -16,7 +16,8 @@ import Storage
 
     static func assemble(_ service: ServiceAssembly, settings: AuthSettings) async throws {
         let box = try SecretBox(file: settings.masterKeyFile)
-        let database = Database(settings.platform.database)
+        let stores = settings.platform.impatient
+        let database = Database(stores.database)
         let ender = SessionEnder(
             doveadm: settings.doveadmURL.map { Doveadm(base: $0, apiKey: settings.doveadmAPIKey) },
             ledger: database.revocations, logger: service.logger)
@@ -24,7 +25,7 @@ import Storage
             database: database, box: box, settings: settings, logger: service.logger)
         let keys = SigningKeys(issuer: settings.platform.issuer) { try await ring.load() }
         let platform = Platform(
-            service, settings: settings.platform, database: database, keys: keys.keySet, box: box
+            service, settings: stores, database: database, keys: keys.keySet, box: box
         ) { await ender.end($0) }
         let passwords = PasswordHash(threads: settings.hashingThreads)
         let issuer = TokenIssuer(

@@ -8,7 +8,8 @@ import NIOPosix
 
 /// Begins IMAP sessions: connects, and logs in with a mail token of the mailbox, as any mail client would.
 ///
-/// A server found silent is taken for away for a moment, in which calls fail at once instead of waiting in turn.
+/// A server found silent is taken for away for a moment, in which calls fail at once instead of waiting in turn. One that
+/// lets nobody in, because what it asks is away, still answers whom it knows: then only logins fail at once.
 final class MailSessionOpener: Sendable {
     /// For how long a silent server is not asked again.
     private static let pause = Duration.seconds(1)
@@ -22,7 +23,10 @@ final class MailSessionOpener: Sendable {
     private struct Hearing {
         var isAway = false
         var lastAnswer: ContinuousClock.Instant?
+        var lastLogin: ContinuousClock.Instant?
         var silentUntil: ContinuousClock.Instant?
+        /// After a login that was not answered, until one is: when the next may try.
+        var nextLogin: ContinuousClock.Instant?
     }
 
     /// - Parameter cache: What the sessions remember of the folders they have shown.
@@ -59,6 +63,38 @@ final class MailSessionOpener: Sendable {
         }
     }
 
+    /// Lets one login a second try while none is answered.
+    private func admitLogin() throws(Failure) {
+        let isAdmitted = hearing.withLockedValue { hearing in
+            guard let next = hearing.nextLogin else { return true }
+            guard next <= .now else { return false }
+            hearing.nextLogin = .now + Self.pause
+            return true
+        }
+        guard isAdmitted else { throw .unavailable("Dovecot") }
+    }
+
+    private func noteLogin() {
+        hearing.withLockedValue { hearing in
+            hearing.lastLogin = .now
+            hearing.nextLogin = nil
+        }
+        noteAnswer()
+    }
+
+    private func noteNoLogin(since start: ContinuousClock.Instant, _ error: IMAPError) {
+        switch error {
+        case .timedOut: noteSilence(since: start)
+        case .unreachable: hearing.withLockedValue { $0.isAway = true }
+        case .authenticationFailed: return hearing.withLockedValue { $0.nextLogin = nil }
+        default: return
+        }
+        hearing.withLockedValue { hearing in
+            if let login = hearing.lastLogin, login > start { return }
+            hearing.nextLogin = .now + Self.pause
+        }
+    }
+
     /// A token of the mailbox may be dead.
     func forgetToken(of account: String) async { await tokens.invalidate(account) }
 
@@ -80,6 +116,8 @@ final class MailSessionOpener: Sendable {
     private func login(_ mailbox: Mailbox) async throws -> MailSession {
         let startedAt = Timestamp.now()
         let token = try await tokens.token(for: mailbox.address)
+        try admitLogin()
+        let askedAt = ContinuousClock.now
         do {
             // On the event loop of the call, where there is one: between the two of them no thread has to be waked.
             let group: any EventLoopGroup =
@@ -97,12 +135,10 @@ final class MailSessionOpener: Sendable {
                 connection.close()
                 throw error
             }
-            noteAnswer()
+            noteLogin()
             return MailSession(account: mailbox.address, connection: connection, startedAt: startedAt, cache: cache)
         } catch let error as IMAPError {
-            // Who is connected may be answered for a while by a server that takes in nobody new.
-            if case .timedOut = error { noteSilence(since: .now) }
-            if case .unreachable = error { hearing.withLockedValue { $0.isAway = true } }
+            noteNoLogin(since: askedAt, error)
             throw error
         }
     }

@@ -10,7 +10,7 @@ import Storage
 /// What is answered with 202 is in the outbox, and nothing less than its own end (sent, failed, stopped) takes it out.
 struct SendRoutes: Sendable {
     /// How long a call waits for the submission of its message before it is answered that it is queued.
-    private static let patience = Duration.seconds(5)
+    private static let patience = Duration.seconds(3)
 
     let access: MailboxAccess
     let outbox: Outbox

@@ -6,8 +6,8 @@ public import Storage
 public struct PlatformSettings: ServiceSettings {
     /// The `iss` of every token: the public base URL.
     public let issuer: String
-    public let redis: Redis.Configuration
-    public let database: Database.Configuration
+    public private(set) var redis: Redis.Configuration
+    public private(set) var database: Database.Configuration
 
     public init(_ read: SettingsReader) {
         issuer = Self.issuer(read)
@@ -38,6 +38,15 @@ public struct PlatformSettings: ServiceSettings {
             !url.contains(where: { "?# ".contains($0) })
         else { return read.refuse("issuer", "must be an http or https URL without a slash at its end", url) }
         return url
+    }
+
+    /// The same for a service that others wait for: a store that hangs is taken for away sooner, so that they, who have
+    /// three seconds themselves, hear of it.
+    public var impatient: Self {
+        var settings = self
+        settings.database.timeout = .seconds(2)
+        settings.redis.commandTimeout = .seconds(1)
+        return settings
     }
 
     private static func redis(_ read: SettingsReader) -> Redis.Configuration {

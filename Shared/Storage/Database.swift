@@ -19,6 +19,9 @@ public struct Database: Sendable {
         public var database: String
         /// As many connections, and threads of their own, as statements may run at once.
         public var connections: Int
+        /// How long a statement may take before the server is taken for away, and twice as long as a connection may: whole
+        /// seconds.
+        public var timeout = Duration.seconds(3)
         /// Whether the connection to `host` is TLS.
         public var usesTLS = false
         /// A PEM file with the authorities to trust, in place of the system's.
@@ -43,7 +46,8 @@ public struct Database: Sendable {
         var server = MariaDB.Configuration(
             host: configuration.host, port: configuration.port, socket: configuration.socket,
             user: configuration.user, password: configuration.password, database: configuration.database,
-            connections: configuration.connections)
+            connections: configuration.connections, connectTimeout: configuration.timeout / 2,
+            queryTimeout: configuration.timeout)
         server.usesTLS = configuration.usesTLS
         server.tlsCAFile = configuration.tlsCAFile
         pool = MariaDB(server)
