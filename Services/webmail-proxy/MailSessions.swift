@@ -122,7 +122,14 @@ final class MailSessions: Sendable, Service {
         case .session(let session): return session
         case .open(let evicted):
             evicted?.connection.close()
-            return try await open(mailbox)
+            do { return try await open(mailbox) } catch {
+                // A server that lets nobody in just now still answers a session that has another folder selected.
+                let failure = error as? Failure ?? (error as? IMAPError).map { Failure($0) }
+                guard let failure, [.unavailable, .timeout].contains(failure.kind),
+                    let session = pool.withLockedValue({ $0.leaseIdle(mailbox.address) })
+                else { throw error }
+                return session
+            }
         case .wait:
             guard let session = try await wait(mailbox, folder: folder) else { return try await open(mailbox) }
             return session

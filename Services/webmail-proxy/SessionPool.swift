@@ -84,6 +84,14 @@ struct SessionPool {
         return .wait
     }
 
+    /// An unused session, whatever folder it has selected.
+    mutating func leaseIdle(_ account: String) -> MailSession? {
+        guard var entry = entries[account] else { return nil }
+        defer { store(entry, account) }
+        dropDead(&entry)
+        return entry.idle.isEmpty ? nil : take(0, &entry)
+    }
+
     /// - Returns: false when the mailbox was revoked while the session was opened.
     mutating func opened(_ session: MailSession) -> Bool {
         var entry = entries[session.account, default: Entry()]

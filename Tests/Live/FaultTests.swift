@@ -54,6 +54,10 @@ import Testing
 
     func folders() async throws -> Reply { try await alice.client.get("/api/v1/mail/webmail/folders") }
 
+    func messages(_ folder: String) async throws -> Reply {
+        try await alice.client.get("/api/v1/mail/webmail/messages/\(folder)")
+    }
+
     func domains() async throws -> Reply { try await platform.hoster.get("/api/v1/mail/domains") }
 
     /// A mail from outside that our server answered with 250.
@@ -69,6 +73,7 @@ import Testing
         #expect(try await platform.introspect(token).json(200)["active"] == true)
         // Of a mailbox that nobody has asked for: what is known of one counts for a minute.
         let neverAsked = try await tenant.newMailbox("carol").mailToken()
+        try await expectServed { try await messages("INBOX") }
         try stack.kill("mariadb")
         try await expectAway(within: .seconds(3), [503]) { try await platform.introspect(neverAsked) }
         try await expectAway(within: .seconds(3)) { try await logIn(alice) }
@@ -79,6 +84,8 @@ import Testing
         #expect(unknown.json["active"] != true)
         #expect(try await platform.introspect(token).json(200)["active"] == true, "answered from the cache")
         try await expectServed { try await folders() }
+        // Of a folder that no session has selected.
+        try await expectServed { try await messages("Sent") }
         try await stack.up()
         try await eventually(within: .seconds(2), "logins work again") { try await logIn(alice).status == 200 }
         try await eventually(within: .seconds(2), "lists work again") { try await domains().status == 200 }
