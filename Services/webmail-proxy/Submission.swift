@@ -168,9 +168,12 @@ extension Submission.Outcome {
         // A login is refused although the mailbox is active: who checks it lost the database for a moment.
         case .busy, .authenticationUnavailable, .authenticationFailed, .messageUnavailable, .protocolViolation:
             self = .later(.init(failure: failure))
-        case .refused(_, let reply, let recipients):
-            let transient = (recipients.isEmpty ? [reply] : recipients.map(\.reply)).filter(\.isTransient)
-            let isRefusal = !transient.allSatisfy(\.isSystemStatus)
+        case .refused(let stage, let reply, let recipients):
+            // Of a message refused whole it does not matter what was said of single recipients before.
+            let transient = (stage == .rcpt ? recipients.map(\.reply) : [reply]).filter(\.isTransient)
+            // What Postfix holds against somebody it says of a recipient, or at DATA of their number. At any other time it
+            // is Rspamd that is missing.
+            let isRefusal = [.rcpt, .data].contains(stage) && !transient.allSatisfy(\.isSystemStatus)
             self =
                 transient.isEmpty
                 ? .refused(failure, recipients)
@@ -245,7 +248,8 @@ extension Failure {
             self = Failure(
                 .tooLarge, code: "message_too_large", "The mail server takes messages of up to \(limit) bytes.")
         case .refused(.mail, let reply, _) where !reply.isTransient: self = Submission.senderRefused
-        case .refused(_, let reply, let recipients): self = Self.refused(reply, recipients)
+        case .refused(let stage, let reply, let recipients):
+            self = Self.refused(reply, stage == .rcpt ? recipients : [])
         case .utf8Unavailable:
             self = .invalid("to", code: "utf8_unavailable", "the mail server takes no international addresses")
         case .invalidArgument: self = .invalid("to", code: "invalid_address", "an address cannot be written in SMTP")

@@ -139,13 +139,18 @@ import Testing
         try stack.killWithChildren("rspamd")
         let answer = try await alice.send(to: bob.email, subject: "Unscanned").json(202)
         #expect(answer["state"] == "queued")
+        let toTwo: JSON = [
+            "to": [.string(bob.email), .string("nobody-\(bob.email)")], "subject": "For one of two", "plain": "Hello",
+        ]
+        #expect(try await alice.send(toTwo, key: unique("key")).json(202)["state"] == "queued")
         #expect(try await deliver("Refused for now", to: bob)["accepted"] == false)
         try await expectServed { try await folders() }
         try await stack.up()
         try #require(try await alice.send(to: bob.email, subject: "Scanned").status == 202)
         _ = try await bob.arrival(of: "Scanned")
         _ = try await bob.arrival(of: "Unscanned", within: .seconds(40))
-        #expect(try await bob.subjects().sorted() == ["Scanned", "Unscanned"])
+        _ = try await bob.arrival(of: "For one of two", within: .seconds(40))
+        #expect(try await bob.subjects().sorted() == ["For one of two", "Scanned", "Unscanned"])
     }
 
     @Test func withoutDovecot() async throws {

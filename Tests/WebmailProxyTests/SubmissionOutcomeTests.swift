@@ -26,6 +26,12 @@ import Testing
         #expect(Self.isRefusal(Self.refused(noDatabase, full)) == true)
         #expect(Self.isRefusal(Self.refused(Self.reply(450, "4.7.1 too many"))) == true)
         #expect(Self.isRefusal(Submission.Outcome(.authenticationUnavailable(Self.reply(454, "4.7.0 later")))) == false)
+        let noFilter = Self.reply(451, "4.7.1 Service unavailable - try again later")
+        for stage in [SMTPError.Stage.mail, .message] {
+            #expect(Self.isRefusal(Submission.Outcome(.refused(stage, noFilter, recipients: []))) == false)
+        }
+        let tooMany = Self.reply(450, "4.7.1 At most 100 recipients an hour may be sent to")
+        #expect(Self.isRefusal(Submission.Outcome(.refused(.data, tooMany, recipients: []))) == true)
         // One of them for good, the other not.
         #expect(Self.isRefusal(Self.refused(Self.reply(550, "5.1.1 unknown"), noDatabase)) == false)
     }
@@ -36,6 +42,23 @@ import Testing
             return
         }
         #expect(rejections.count == 1)
+    }
+
+    @Test func aMessageRefusedWholeIsJudgedByThatReply() {
+        func refused(_ reply: SMTPReply, after rejection: SMTPReply) -> Submission.Outcome {
+            let rejections = [Delivery.Rejection(recipient: "bob@example.test", reply: rejection)]
+            return Submission.Outcome(.refused(.message, reply, recipients: rejections))
+        }
+        let noFilter = Self.reply(451, "4.7.1 Service unavailable - try again later")
+        guard case .later(let later) = refused(noFilter, after: Self.reply(550, "5.1.1 unknown")) else {
+            Issue.record("for one unknown recipient the others get nothing")
+            return
+        }
+        #expect(later.rejections.count == 1 && !later.isRefusal)
+        guard case .refused = refused(Self.reply(554, "5.7.1 spam"), after: Self.reply(452, "4.2.2 full")) else {
+            Issue.record("what is refused for good is tried again")
+            return
+        }
     }
 
     @Test func whatTheServerMayHaveIsInDoubt() {
