@@ -26,7 +26,7 @@ final class Hearing: Sendable {
     private struct State: Awaited {
         var news = News()
         var isWoken = false
-        var waiter: CheckedContinuation<Void, Never>?
+        var waiter: UnsafeContinuation<Void, Never>?
         /// When the mailbox is looked at though nothing was heard.
         var lookDue: ContinuousClock.Instant?
         var alarms = Alarms()

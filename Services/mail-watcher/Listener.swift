@@ -40,7 +40,7 @@ final class Listener: Sendable {
         var replayed: [String: EventID] = [:]
         /// Something happened since the client was last served.
         var isWoken = false
-        var waiter: CheckedContinuation<Void, Never>?
+        var waiter: UnsafeContinuation<Void, Never>?
     }
 
     /// By address, in lower case.
