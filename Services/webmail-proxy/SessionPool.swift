@@ -58,11 +58,14 @@ struct SessionPool {
 
     /// The best that can be done for a call at once.
     mutating func lease(_ account: String, folder: MailboxName?) -> Lease {
-        var entry = entries[account, default: Entry()]
+        var entry = takeEntry(account)
         defer { store(entry, account) }
         dropDead(&entry)
-        let match = entry.idle.lastIndex { folder == nil || $0.session.selection?.folder == folder }
-        if let index = match { return .session(take(index, &entry)) }
+        let matches = entry.idle.indices.filter { folder == nil || entry.idle[$0].session.selection?.folder == folder }
+        // One on the caller's own event loop if there is one: between the two of them no thread has to be waked.
+        if let index = matches.last(where: { entry.idle[$0].session.connection.isOnCurrentLoop }) ?? matches.last {
+            return .session(take(index, &entry))
+        }
         // Another folder may get a session of its own; beyond a few the one unused longest is switched over.
         if !entry.idle.isEmpty, entry.count >= min(limits.folders, limits.perMailbox) {
             return .session(take(0, &entry))
@@ -94,18 +97,18 @@ struct SessionPool {
 
     /// - Returns: false when the mailbox was revoked while the session was opened.
     mutating func opened(_ session: MailSession) -> Bool {
-        var entry = entries[session.account, default: Entry()]
+        var entry = takeEntry(session.account)
+        defer { store(entry, session.account) }
         guard session.startedAt >= entry.notBefore else { return false }
         entry.opening -= 1
         entry.leased[ObjectIdentifier(session)] = session
-        store(entry, session.account)
         return true
     }
 
     /// Gives back a place whose session could not be opened.
     /// - Returns: Who may try next.
     mutating func vacate(_ account: String) -> Waiter? {
-        var entry = entries[account, default: Entry()]
+        var entry = takeEntry(account)
         defer { store(entry, account) }
         entry.opening -= 1
         total -= 1
@@ -113,7 +116,7 @@ struct SessionPool {
     }
 
     mutating func release(_ session: MailSession) -> Release {
-        var entry = entries[session.account, default: Entry()]
+        var entry = takeEntry(session.account)
         defer { store(entry, session.account) }
         guard entry.leased.removeValue(forKey: ObjectIdentifier(session)) != nil else { return .dropped(nil) }
         guard session.isOpen, session.startedAt >= entry.notBefore else {
@@ -141,7 +144,7 @@ struct SessionPool {
     mutating func enqueue(_ waiter: Waiter, _ ticket: UInt64, of account: String, folder: MailboxName?) -> Lease {
         let lease = lease(account, folder: folder)
         guard case .wait = lease else { return lease }
-        var entry = entries[account, default: Entry()]
+        var entry = takeEntry(account)
         defer { store(entry, account) }
         guard entry.waiting.count < limits.waiting else { return .full }
         entry.waiting.append(Waiting(ticket: ticket, deadline: .now + limits.wait, continuation: waiter))
@@ -201,6 +204,10 @@ struct SessionPool {
     }
 
     // MARK: Steps
+
+    /// Takes an entry out of the books, which are left as the only ones to hold it: so it is changed without being copied.
+    /// `store` puts it back.
+    private mutating func takeEntry(_ account: String) -> Entry { entries.removeValue(forKey: account) ?? Entry() }
 
     private mutating func store(_ entry: Entry, _ account: String) {
         entries[account] = entry.isEmpty ? nil : entry

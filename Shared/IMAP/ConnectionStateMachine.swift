@@ -54,7 +54,6 @@ struct ConnectionStateMachine {
         var replies = 0
         var challenge: String?
         var responses: [UntaggedResponse] = []
-        var digested = CommandResponses.Digested()
         var responseBytes = 0
         var capabilityNews = 0
     }
@@ -263,7 +262,7 @@ struct ConnectionStateMachine {
     private static func result(of command: Command, _ status: StatusResponse) -> CommandResult {
         if status.condition == .ok {
             return .success(
-                CommandResponses(untagged: command.responses, digested: command.digested, status: status))
+                CommandResponses(untagged: command.responses, status: status))
         }
         if case .authenticate = command.request.effect {
             return .failure(
@@ -309,12 +308,8 @@ struct ConnectionStateMachine {
             return
         }
         if case .fetch(let message) = response, let digest = sent[index].request.digest {
-            if let value = digest(message) {
-                sent[index].digested.values.append(value)
-            } else if message.size == nil {
-                // Flags alone, with the UID, are news of a change by others (RFC 7162 §3.2).
-                actions.append(.event(.fetched(message)))
-            }
+            // Flags alone, with the UID, are news of a change by others (RFC 7162 §3.2).
+            if !digest(message), message.size == nil { actions.append(.event(.fetched(message))) }
         } else {
             sent[index].responses.append(response)
             // As a value a short response takes more memory than on the wire.

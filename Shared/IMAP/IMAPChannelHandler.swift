@@ -60,7 +60,7 @@ final class IMAPChannelHandler: ChannelInboundHandler {
 
     /// Bytes. A server that holds back what does not fill a segment (Dovecot sets TCP_CORK) would on a loopback, where
     /// segments have 64 kB, send nothing before it has written everything, and nothing could be read meanwhile.
-    private static let segmentSize = 4096
+    private static let segmentSize = 16384
 
     private static func receiveBuffer(_ configuration: IMAPConfiguration) -> AdaptiveRecvByteBufferAllocator {
         AdaptiveRecvByteBufferAllocator(

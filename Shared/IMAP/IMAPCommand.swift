@@ -38,8 +38,8 @@ struct CommandRequest: Sendable {
     /// The untagged responses that are its answer; all others are events.
     var claims: ResponseClaims
     var effect: Effect
-    /// What is kept of each FETCH response instead of the response.
-    var digest: (@Sendable (FetchedMessage) -> (any Sendable)?)?
+    /// Takes each FETCH response, so that it is not kept; false for one that is of no use.
+    var digest: (@Sendable (FetchedMessage) -> Bool)?
     /// Why an argument cannot be sent.
     var invalid: String?
 
@@ -58,16 +58,7 @@ struct CommandRequest: Sendable {
 /// What a command was answered with.
 struct CommandResponses: Sendable, Equatable {
     var untagged: [UntaggedResponse] = []
-    var digested = Digested()
     var status: StatusResponse
-
-    /// What `CommandRequest.digest` made of the responses.
-    struct Digested: Sendable, Equatable {
-        var values: [any Sendable] = []
-
-        /// As many: values of any type cannot be compared.
-        static func == (one: Self, other: Self) -> Bool { one.values.count == other.values.count }
-    }
 }
 
 /// Kinds of untagged responses that a command takes as its answer.

@@ -49,6 +49,9 @@ public final class IMAPConnection: Sendable {
     /// False once the connection has ended, for whatever reason.
     public var isOpen: Bool { channel.isActive && state.failure == nil }
 
+    /// Whether the caller runs on the event loop of the connection, so that no thread has to be waked for a command.
+    public var isOnCurrentLoop: Bool { channel.eventLoop.inEventLoop }
+
     /// What went over the wire so far: `flushes` counts round trips.
     public var traffic: IMAPTraffic { state.traffic }
 
@@ -100,7 +103,11 @@ public final class IMAPConnection: Sendable {
         let ticket = state.nextTicket()
         let promise = channel.eventLoop.makePromise(of: [CommandResult].self)
         return try await withTaskCancellationHandler {
-            channel.eventLoop.execute { self.handler.value.submit(requests, ticket: ticket, promise: promise) }
+            if isOnCurrentLoop {
+                handler.value.submit(requests, ticket: ticket, promise: promise)
+            } else {
+                channel.eventLoop.execute { self.handler.value.submit(requests, ticket: ticket, promise: promise) }
+            }
             return try await promise.futureResult.get()
         } onCancel: {
             channel.eventLoop.execute { self.handler.value.abandon(ticket) }

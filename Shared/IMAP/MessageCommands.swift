@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// Messages fetched, and with VANISHED the UIDs that are gone.
 public struct FetchedMessages: Sendable, Equatable {
     /// In the server's order. Changes by others to messages not asked for may be among them.
@@ -59,12 +61,23 @@ extension IMAPCommand {
     /// - Parameters:
     ///   - items: With the UID; responses without one are events.
     ///   - each: Called on the connection's own thread, so it must be short; nil drops the message.
+    /// - Returns: A command to be run once: it holds the values until it is answered.
     public static func fetch<Value: Sendable>(
         _ numbers: SequenceSet, _ items: [FetchItem], each: @escaping @Sendable (FetchedMessage) -> Value?
     ) -> Self where Output == [Value] {
         var request = CommandRequest(fetch: "FETCH ", .uidFetch, numbers, items, nil, false)
-        request.digest = { each($0) }
-        return Self(request) { responses in responses.digested.values.compactMap { $0 as? Value } }
+        let values = NIOLockedValueBox<[Value]>([])
+        request.digest = { message in
+            guard let value = each(message) else { return false }
+            values.withLockedValue { $0.append(value) }
+            return true
+        }
+        return Self(request) { _ in
+            values.withLockedValue { values in
+                defer { values = [] }
+                return values
+            }
+        }
     }
 }
 
