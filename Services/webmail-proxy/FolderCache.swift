@@ -29,7 +29,7 @@ final class FolderCache: Sendable {
     private enum Value {
         case page(MessagePage)
         /// Told, and not looked into yet.
-        case structure(BodyStructure)
+        case structure(ListedMessage.Structure)
         case parts(MessageParts, BodyStructure?)
         case opened(OpenedMessage)
         case sizes([MailboxName: FolderSize])
@@ -73,16 +73,18 @@ final class FolderCache: Sendable {
         return page
     }
 
-    /// Keeps a page, and the parts of its messages, by themselves, for when one is opened.
     func keep(_ page: MessagePage, as key: PageKey, of folder: Folder) {
-        var kept = page
-        kept.items = page.items.map(\.withoutStructure)
-        generations.withLockedValue { [kept] generations in
-            generations.insert(.page(kept), kept.footprint, for: .page(folder, key), limit: limit)
-            for item in page.items {
-                guard let structure = item.structure else { continue }
+        generations.withLockedValue { $0.insert(.page(page), page.footprint, for: .page(folder, key), limit: limit) }
+    }
+
+    /// Keeps what the messages are made of, for when one is opened.
+    func keep(_ messages: [ListedMessage], of folder: Folder) {
+        generations.withLockedValue { generations in
+            for message in messages {
+                guard let structure = message.structure else { continue }
                 generations.insert(
-                    .structure(structure), structure.footprint, for: .parts(folder, uid: item.uid), limit: limit)
+                    .structure(structure), structure.value.footprint, for: .parts(folder, uid: message.uid),
+                    limit: limit)
             }
         }
     }
@@ -101,7 +103,7 @@ final class FolderCache: Sendable {
     func parts(of uid: UInt32, in folder: Folder) -> MessageParts? {
         switch find(.parts(folder, uid: uid)) {
         case .parts(let parts, _): parts
-        case .structure(let structure): MessageParts(structure)
+        case .structure(let structure): MessageParts(structure.value)
         case .page, .opened, .sizes, nil: nil
         }
     }
@@ -110,7 +112,7 @@ final class FolderCache: Sendable {
     func structure(of uid: UInt32, in folder: Folder) -> BodyStructure? {
         switch find(.parts(folder, uid: uid)) {
         case .parts(_, let structure): structure
-        case .structure(let structure): structure
+        case .structure(let structure): structure.value
         case .page, .opened, .sizes, nil: nil
         }
     }
@@ -155,7 +157,7 @@ final class FolderCache: Sendable {
 
 extension MessagePage {
     /// What it takes in memory, about: bytes.
-    fileprivate var footprint: Int { 512 + items.reduce(0) { $0 + 160 + $1.json.count } }
+    fileprivate var footprint: Int { 512 + messages.json.count + messages.count * 24 }
 }
 
 extension BodyStructure {

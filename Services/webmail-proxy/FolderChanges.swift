@@ -68,7 +68,7 @@ struct FolderChanges: Sendable {
             json.field("total", total)
             json.field("unseen", unseen)
             json.key("new")
-            json.array(new) { $1.write(to: &$0) }
+            json.array(new) { $0.written($1.json[...]) }
             json.key("changed")
             json.array(changed) { json, message in
                 json.object { json in

@@ -67,6 +67,14 @@ struct ListRequest: Sendable, Equatable {
         return number
     }
 
+    static func uidValidity(in parameters: FlatDictionary<Substring, Substring>) throws(Failure) -> UInt32? {
+        guard let number = try number("uid_validity", in: parameters) else { return nil }
+        guard let value = UInt32(exactly: number), value > 0 else {
+            throw .invalid("uid_validity", code: "out_of_range", "must be from 1 to 4294967295")
+        }
+        return value
+    }
+
     private static func word<Word: RawRepresentable<String> & CaseIterable>(
         _ name: String, in parameters: FlatDictionary<Substring, Substring>
     ) throws(Failure) -> Word? {

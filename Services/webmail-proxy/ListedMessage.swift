@@ -2,51 +2,89 @@ import HTTPService
 import IMAP
 import MailModel
 
-/// A message as a page shows it, already written as JSON but for what may change: its flags.
+/// A message as a page shows it, already written as JSON.
 struct ListedMessage: Sendable {
+    /// Boxed, since it is large and goes through many hands.
+    final class Structure: Sendable {
+        let value: BodyStructure
+        init(_ value: BodyStructure) { self.value = value }
+    }
+
     let uid: UInt32
-    var flags: [MessageFlag]
-    /// For when the message is opened; nil where the server does not tell, and in a page that is kept.
-    private(set) var structure: BodyStructure?
-    /// The object's members before the flags, and after them from `tail` on.
+    /// For when the message is opened; nil where the server does not tell.
+    let structure: Structure?
     let json: [UInt8]
-    private let tail: Int
-    /// The thread that it stands for.
-    private let thread: ListedThread?
+    /// Where in it what may change stands: the flags, without a comma before or behind them.
+    fileprivate let flags: Range<Int>
 
     /// - Returns: nil when the response lacks what a message must have: it is news of another.
     init?(_ message: FetchedMessage, uidValidity: UInt32, thread: ListedThread? = nil) {
-        structure = message.structure
         guard
             var item = MessageItem(
-                message, hasAttachments: structure?.hasAttachments ?? false, uidValidity: uidValidity)
+                message, hasAttachments: message.structure?.hasAttachments ?? false, uidValidity: uidValidity)
         else { return nil }
         item.threadID = thread?.id
-        self.thread = thread
         uid = item.uid
-        flags = item.flags
-        var json = JSONWriter(capacity: 1024)
-        json.members { item.writeHead(to: &$0) }
-        tail = json.bytes.count
-        json.members { item.writeTail(to: &$0) }
-        self.json = json.bytes
-    }
-
-    /// Without what only opening it needs.
-    var withoutStructure: Self {
-        var copy = self
-        copy.structure = nil
-        return copy
-    }
-
-    func write(to json: inout JSONWriter) {
+        structure = message.structure.map { Structure($0) }
+        var json = JSONWriter(capacity: 1024), flags = 0..<0
         json.object { json in
-            json.members(self.json[..<tail])
-            MessageItem.write(flags, to: &json)
-            json.members(self.json[tail...])
+            item.writeHead(to: &json)
+            // Behind the comma.
+            let start = json.bytes.count + 1
+            MessageItem.write(item.flags, to: &json)
+            flags = start..<json.bytes.count
+            item.writeTail(to: &json)
             thread?.writeFields(to: &json)
         }
+        self.json = json.bytes
+        self.flags = flags
     }
+}
+
+/// The messages of a page in its order, as one JSON array.
+struct ListedMessages: Sendable {
+    private(set) var json: [UInt8] = []
+    private var flags: [(uid: UInt32, place: Range<Int>)] = []
+
+    var count: Int { flags.count }
+
+    init(_ messages: some Collection<ListedMessage>) {
+        json.reserveCapacity(messages.reduce(2) { $0 + $1.json.count + 1 })
+        flags.reserveCapacity(messages.count)
+        json.append(UInt8(ascii: "["))
+        for message in messages {
+            if !flags.isEmpty { json.append(UInt8(ascii: ",")) }
+            flags.append((message.uid, message.flags.moved(by: json.count)))
+            json += message.json
+        }
+        json.append(UInt8(ascii: "]"))
+    }
+
+    /// The same messages, some of them with other flags.
+    func with(_ changed: [UInt32: [MessageFlag]]) -> Self {
+        var messages = self
+        messages.json.removeAll(keepingCapacity: true)
+        var copied = 0
+        for (index, (uid, place)) in flags.enumerated() {
+            messages.json += json[copied..<place.lowerBound]
+            copied = place.upperBound
+            let start = messages.json.count
+            if let now = changed[uid] {
+                var members = JSONWriter(capacity: 256)
+                MessageItem.write(now.filter { $0 != .recent }, to: &members)
+                messages.json += members.bytes
+            } else {
+                messages.json += json[place]
+            }
+            messages.flags[index].place = start..<messages.json.count
+        }
+        messages.json += json[copied...]
+        return messages
+    }
+}
+
+extension Range<Int> {
+    fileprivate func moved(by distance: Int) -> Self { lowerBound + distance..<upperBound + distance }
 }
 
 /// The thread that a message stands for.

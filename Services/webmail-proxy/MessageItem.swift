@@ -38,12 +38,6 @@ struct MessageItem: Sendable {
         preview = message.preview ?? ""
     }
 
-    func writeFields(to json: inout JSONWriter) {
-        writeHead(to: &json)
-        Self.write(flags, to: &json)
-        writeTail(to: &json)
-    }
-
     /// What never changes, up to the flags.
     func writeHead(to json: inout JSONWriter) {
         json.field("uid", uid)
@@ -77,6 +71,7 @@ struct MessageItem: Sendable {
         json.field("has_attachments", hasAttachments)
         json.field("preview", preview)
     }
+
 }
 
 extension JSONWriter {

@@ -14,7 +14,7 @@ struct MessagePage: Sendable {
     /// How many messages match.
     let total: Int
     let page: PageRequest
-    var items: [ListedMessage]
+    var messages: ListedMessages
 
     /// Changes with everything that a page shows: flags, arrivals and removals raise the mod-sequence (RFC 7162 §3.1).
     func entityTag(of account: String) -> String? {
@@ -22,7 +22,7 @@ struct MessagePage: Sendable {
     }
 
     func json() -> [UInt8] {
-        var json = JSONWriter(capacity: 1024 + items.count * 1024)
+        var json = JSONWriter(capacity: 1024 + messages.json.count)
         json.object { json in
             json.field("folder", folder)
             json.field("uid_validity", uidValidity)
@@ -33,7 +33,7 @@ struct MessagePage: Sendable {
             json.field("page", page.page)
             json.field("per_page", page.perPage)
             json.key("items")
-            json.array(items) { $1.write(to: &$0) }
+            json.written(messages.json[...])
         }
         return json.bytes
     }

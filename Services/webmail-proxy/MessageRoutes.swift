@@ -12,8 +12,9 @@ struct MessageRoutes: Sendable {
     let links: ImageLinks
 
     func list(_ request: Request, _ context: CallerContext) async throws -> Response {
-        let list = try ListRequest(request.uri.queryParameters)
-        let uidValidity = try request.uidValidity
+        let parameters = request.uri.queryParameters
+        let list = try ListRequest(parameters)
+        let uidValidity = try ListRequest.uidValidity(in: parameters)
         let folder = try context.folder
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
         let page = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) { session in
@@ -23,9 +24,10 @@ struct MessageRoutes: Sendable {
     }
 
     func read(_ request: Request, _ context: CallerContext) async throws -> Response {
-        let markSeen = try ListRequest.flag("mark_seen", in: request.uri.queryParameters) ?? false
-        let showsRemote = try ListRequest.flag("remote_images", in: request.uri.queryParameters) ?? false
-        let part = request.uri.queryParameters.get("part")
+        let parameters = request.uri.queryParameters
+        let markSeen = try ListRequest.flag("mark_seen", in: parameters) ?? false
+        let showsRemote = try ListRequest.flag("remote_images", in: parameters) ?? false
+        let part = parameters.get("part")
         let place = try MessagePlace(request, context)
         let images = MessageImages(links: links, showsRemote: showsRemote)
         let mailbox = try await access.mailbox(request, context, scope: markSeen ? "mail:write" : "mail:read")
@@ -181,12 +183,6 @@ extension CallerContext {
 
 extension Request {
     var uidValidity: UInt32? {
-        get throws {
-            guard let number = try ListRequest.number("uid_validity", in: uri.queryParameters) else { return nil }
-            guard let value = UInt32(exactly: number), value > 0 else {
-                throw Failure.invalid("uid_validity", code: "out_of_range", "must be from 1 to 4294967295")
-            }
-            return value
-        }
+        get throws { try ListRequest.uidValidity(in: uri.queryParameters) }
     }
 }

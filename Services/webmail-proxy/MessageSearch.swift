@@ -69,7 +69,8 @@ extension MailSession {
         }
         return MessagePage(
             folder: selection.folder.name, uidValidity: selection.uidValidity, uidNext: status.uidNext,
-            modSeq: status.highestModSeq, unseen: status.unseen ?? 0, total: total, page: request.page, items: items)
+            modSeq: status.highestModSeq, unseen: status.unseen ?? 0, total: total, page: request.page,
+            messages: ListedMessages(items))
     }
 
     private func fetch(_ uids: [UInt32], _ groups: ThreadGroups?) async throws -> [FetchedMessage] {

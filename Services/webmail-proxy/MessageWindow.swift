@@ -40,7 +40,7 @@ extension MailSession {
             if let shown, shown.total == Int(exists), let modSeq = shown.modSeq {
                 page = try await broughtUpToDate(shown, modSeq, selection, request)
             } else {
-                page = try await fetched(exists, selection, request)
+                page = try await fetched(exists, selection, request, in: folder)
             }
             let hasChanged = hearNews()
             if let page {
@@ -96,16 +96,16 @@ extension MailSession {
     /// - Parameter exists: How many messages the folder is thought to hold.
     /// - Returns: nil when it holds another number by now.
     private func fetched(
-        _ exists: UInt32, _ selection: Selection, _ request: ListRequest
+        _ exists: UInt32, _ selection: Selection, _ request: ListRequest, in folder: FolderCache.Folder
     ) async throws -> MessagePage? {
         let status: MailboxStatus
-        var items: [ListedMessage] = []
+        var messages: [ListedMessage] = []
         do {
             if let numbers = request.numbers(of: exists) {
                 let fetch = IMAPCommand.fetch(SequenceSet(numbers), MessageItem.fetchItems) {
                     [uidValidity = selection.uidValidity] in ListedMessage($0, uidValidity: uidValidity)
                 }
-                (status, items, _) = try await connection.pipeline(.page(selection.folder), fetch, .noop)
+                (status, messages, _) = try await connection.pipeline(.page(selection.folder), fetch, .noop)
             } else {
                 status = try await connection.pipeline(.page(selection.folder), .noop).0
             }
@@ -116,11 +116,12 @@ extension MailSession {
         let current = status.messages ?? exists
         noteExists(current)
         guard current == exists else { return nil }
-        if request.order == .descending { items.reverse() }
-        return MessagePage(
+        let page = MessagePage(
             folder: selection.folder.name, uidValidity: selection.uidValidity, uidNext: status.uidNext,
             modSeq: status.highestModSeq, unseen: status.unseen ?? 0, total: Int(exists), page: request.page,
-            items: items)
+            messages: request.order == .descending ? ListedMessages(messages.reversed()) : ListedMessages(messages))
+        cache.keep(messages, of: folder)
+        return page
     }
 }
 
@@ -130,11 +131,9 @@ extension MessagePage {
         var page = self
         page.modSeq = modSeq
         page.unseen = unseen ?? self.unseen
-        guard !changed.isEmpty else { return page }
-        let flags = Dictionary(changed.map { ($0.uid, $0.flags) }) { _, later in later }
-        for index in page.items.indices {
-            if let now = flags[page.items[index].uid] ?? nil { page.items[index].flags = now.filter { $0 != .recent } }
-        }
+        var flags: [UInt32: [MessageFlag]] = [:]
+        for message in changed { if let uid = message.uid, let now = message.flags { flags[uid] = now } }
+        if !flags.isEmpty { page.messages = messages.with(flags) }
         return page
     }
 }

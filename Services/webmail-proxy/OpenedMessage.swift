@@ -73,11 +73,11 @@ struct OpenedMessage: Sendable {
     func json() -> [UInt8] {
         var json = JSONWriter(capacity: members.count + 512)
         json.object { json in
-            json.members(members[..<modSeqAt])
+            json.written(members[..<modSeqAt])
             json.field("modseq", modSeq)
-            json.members(members[modSeqAt..<flagsAt])
+            json.written(members[modSeqAt..<flagsAt])
             MessageItem.write(flags, to: &json)
-            json.members(members[flagsAt...])
+            json.written(members[flagsAt...])
         }
         return json.bytes
     }

@@ -29,6 +29,23 @@ public struct TrustedProxies: Sendable {
         }
     }
 
+    /// Where a request came from: the peer, or, when that is trusted, the nearest address before it that is not.
+    ///
+    /// - Parameters:
+    ///   - peer: The address that the connection came from; nil for a socket without one.
+    ///   - forwardedFor: The header `X-Forwarded-For`.
+    func client(peer: String?, forwardedFor: String?) -> String {
+        guard let peer else { return "unknown" }
+        guard let forwardedFor, contain(peer) else { return peer }
+        var nearest = peer
+        for hop in forwardedFor.split(separator: ",").reversed() {
+            let address = String(hop.trimmingPrefix { $0 == " " }.prefix { $0 != " " })
+            nearest = address
+            if !contain(address) { break }
+        }
+        return nearest
+    }
+
     func contain(_ address: String) -> Bool {
         guard !networks.isEmpty, let bytes = Self.bytes(of: address) else { return false }
         return networks.contains { network in
@@ -46,23 +63,5 @@ public struct TrustedProxies: Sendable {
         var four = [UInt8](repeating: 0, count: 4)
         guard inet_pton(AF_INET, address, &four) == 1 else { return nil }
         return [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] + four
-    }
-}
-
-/// What proxies said of where a request came from, and which of them are believed.
-struct Forwarding: Sendable {
-    var trusted = TrustedProxies.none
-    var forwardedFor: String?
-
-    func clientAddress(peer: String?) -> String {
-        guard let peer else { return "unknown" }
-        guard let forwardedFor, trusted.contain(peer) else { return peer }
-        var nearest = peer
-        for hop in forwardedFor.split(separator: ",").reversed() {
-            let address = String(hop.trimmingPrefix { $0 == " " }.prefix { $0 != " " })
-            nearest = address
-            if !trusted.contain(address) { break }
-        }
-        return nearest
     }
 }

@@ -50,7 +50,7 @@ struct Edge: RouterMiddleware {
         context.logger[metadataKey: "hb.request.id"] = nil
         context.logger[metadataKey: "request_id"] = .string(context.requestID)
         if let traceID = context.trace.traceID { context.logger[metadataKey: "trace_id"] = .string(traceID) }
-        context.forwarding = Forwarding(trusted: trustedProxies, forwardedFor: request.headers[.xForwardedFor])
+        context.find(clientBehind: trustedProxies, forwardedFor: request.headers[.xForwardedFor])
         return context
     }
 

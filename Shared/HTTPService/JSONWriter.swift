@@ -46,17 +46,24 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// The key of the value written next, whatever is in it.
+    mutating func key(_ name: String) {
+        separate()
+        JSONText.appendKey(name, to: &bytes)
+        needsComma = false
+    }
+
     /// Members of an object without the object around them.
     public mutating func members(_ content: (inout JSONWriter) -> Void) {
         needsComma = false
         content(&self)
     }
 
-    /// Members that were written before.
-    public mutating func members(_ written: ArraySlice<UInt8>) {
-        guard !written.isEmpty else { return }
+    /// What was written before: a value, or members of an object.
+    public mutating func written(_ json: ArraySlice<UInt8>) {
+        guard !json.isEmpty else { return }
         separate()
-        bytes.append(contentsOf: written)
+        bytes.append(contentsOf: json)
     }
 
     public mutating func null() { word("null") }
@@ -67,6 +74,13 @@ public struct JSONWriter: Sendable {
     @inlinable
     public mutating func value(_ number: some BinaryInteger) {
         integer(magnitude: UInt64(number.magnitude), isNegative: number < 0)
+    }
+
+    /// A number; `null` for what JSON has no number for.
+    mutating func value(_ number: Double) {
+        guard number.isFinite else { return null() }
+        separate()
+        bytes.append(contentsOf: number.description.utf8)
     }
 
     /// A string; nil is `null`.

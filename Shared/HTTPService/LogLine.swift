@@ -22,9 +22,9 @@ public struct LogLine: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        var merged = metadata
-        if let provided = metadataProvider?.get() { merged.merge(provided) { $1 } }
-        if let given = event.metadata { merged.merge(given) { $1 } }
+        var merged = event.metadata ?? [:]
+        if let provided = metadataProvider?.get() { merged.merge(provided) { own, _ in own } }
+        merged.merge(metadata) { own, _ in own }
         if let error = event.error { merged["error"] = "\(error)" }
         let bytes =
             switch format {
@@ -36,47 +36,35 @@ public struct LogLine: LogHandler {
     }
 
     private func json(_ event: LogEvent, _ metadata: Logger.Metadata) -> [UInt8] {
-        let output = JSONOutput()
-        let level = output.open(object: true)
-        func field(_ name: String, _ value: String) {
-            _ = output.next(level: level)
-            output.key(name)
-            output.string(value)
+        var json = JSONWriter(capacity: 512)
+        json.object { json in
+            json.field("at", at: Timestamp.now())
+            json.field("level", event.level.rawValue)
+            json.field("logger", label)
+            json.field("message", event.message.description)
+            Self.write(metadata, to: &json)
         }
-        field("at", Timestamp.rfc3339(milliseconds: Timestamp.now()))
-        field("level", event.level.rawValue)
-        field("logger", label)
-        field("message", event.message.description)
-        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-            _ = output.next(level: level)
-            output.key(key)
-            write(value, to: output)
-        }
-        output.close(downTo: 0)
-        return output.bytes + [0x0a]
+        return json.bytes + [0x0a]
     }
 
-    private func write(_ value: Logger.Metadata.Value, to output: JSONOutput) {
+    private static func write(_ members: Logger.Metadata, to json: inout JSONWriter) {
+        for key in members.keys.sorted() {
+            guard let value = members[key] else { continue }
+            json.key(key)
+            write(value, to: &json)
+        }
+    }
+
+    private static func write(_ value: Logger.Metadata.Value, to json: inout JSONWriter) {
         switch value {
-        case .string(let text): output.string(text)
-        case .stringConvertible(let number as any BinaryInteger): output.integer(number)
-        case .stringConvertible(let number as Double): if !output.double(number) { output.raw("null") }
-        case .stringConvertible(let other): output.string(other.description)
-        case .array(let items):
-            let level = output.open(object: false)
-            for item in items {
-                _ = output.next(level: level)
-                write(item, to: output)
-            }
-            output.close(downTo: level - 1)
-        case .dictionary(let members):
-            let level = output.open(object: true)
-            for (key, member) in members.sorted(by: { $0.key < $1.key }) {
-                _ = output.next(level: level)
-                output.key(key)
-                write(member, to: output)
-            }
-            output.close(downTo: level - 1)
+        case .string(let text): json.value(text)
+        // The most frequent first: it is found without a search for conformances.
+        case .stringConvertible(let number as Int): json.value(number)
+        case .stringConvertible(let number as Double): json.value(number)
+        case .stringConvertible(let number as any BinaryInteger) where number.bitWidth <= 64: json.value(number)
+        case .stringConvertible(let other): json.value(other.description)
+        case .array(let items): json.array(items) { write($1, to: &$0) }
+        case .dictionary(let members): json.object { write(members, to: &$0) }
         }
     }
 

@@ -12,7 +12,6 @@ public struct ServiceContext: RequestContext {
     var trace = RequestTrace(requestID: "")
     /// Set by `Authenticator`, and read by `CallerContext` alone, where it is never nil.
     var caller: Caller?
-    var forwarding = Forwarding()
     private let peer: SocketAddress?
     /// The client's connection.
     public let channel: any Channel
@@ -28,7 +27,11 @@ public struct ServiceContext: RequestContext {
 
     /// The address the request came from: the peer's, or, when that is a trusted proxy, the nearest address in
     /// `X-Forwarded-For` that is none. `unknown` for a socket without one.
-    public var clientAddress: String { forwarding.clientAddress(peer: peer?.ipAddress) }
+    public private(set) var clientAddress = "unknown"
+
+    mutating func find(clientBehind proxies: TrustedProxies, forwardedFor: String?) {
+        clientAddress = proxies.client(peer: peer?.ipAddress, forwardedFor: forwardedFor)
+    }
 
     public var responseEncoder: JSONResponses { JSONResponses() }
     public var maxUploadSize: Int { JSONBody.maximumLength }

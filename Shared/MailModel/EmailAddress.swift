@@ -29,18 +29,23 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { "\(localPart)@\(domain)" }
 
-    private static let specials = Set("!#$%&'*+-/=?^_`{|}~".unicodeScalars)
+    private static let specials = Set("!#$%&'*+-/=?^_`{|}~".utf8)
 
     private static func isDotAtom(_ text: String) -> Bool {
         text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { atom in
-            !atom.isEmpty
-                && atom.unicodeScalars.allSatisfy { scalar in
-                    scalar.isASCII
-                        ? scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || specials.contains(scalar)
-                        : scalar.properties.isAlphabetic || scalar.properties.numericType != nil
-                            || scalar.properties.generalCategory == .nonspacingMark
-                }
+            !atom.isEmpty && (atom.utf8.allSatisfy(isAtomByte) || atom.unicodeScalars.allSatisfy(isAtomScalar))
         }
+    }
+
+    private static func isAtomByte(_ byte: UInt8) -> Bool {
+        (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
+            || specials.contains(byte)
+    }
+
+    private static func isAtomScalar(_ scalar: Unicode.Scalar) -> Bool {
+        if let byte = UInt8(exactly: scalar.value), byte < 0x80 { return isAtomByte(byte) }
+        return scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+            || scalar.properties.generalCategory == .nonspacingMark
     }
 }
 
