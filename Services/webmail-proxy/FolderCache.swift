@@ -1,5 +1,6 @@
 import IMAP
 import NIOConcurrencyHelpers
+import NIOCore
 
 /// What of folders was shown lately, so that showing it again costs the mail server next to nothing.
 ///
@@ -157,7 +158,7 @@ final class FolderCache: Sendable {
 
 extension MessagePage {
     /// What it takes in memory, about: bytes.
-    fileprivate var footprint: Int { 512 + messages.json.count + messages.count * 24 }
+    fileprivate var footprint: Int { 512 + json.readableBytes + messages.count * 24 }
 }
 
 extension BodyStructure {

@@ -10,15 +10,24 @@ extension Response {
     static func json(
         _ bytes: [UInt8], status: HTTPResponse.Status = .ok, entityTag: String? = nil
     ) -> Response {
+        .json(ByteBuffer(bytes: bytes), status: status, entityTag: entityTag)
+    }
+
+    private static func json(_ json: ByteBuffer, status: HTTPResponse.Status, entityTag: String?) -> Response {
         var headers: HTTPFields = [.contentType: "application/json", .cacheControl: "private, no-cache"]
         if let entityTag { headers[.eTag] = entityTag }
-        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        return Response(status: status, headers: headers, body: .init(byteBuffer: json))
     }
 
     /// JSON with its entity tag, or 304 where the caller has it already (RFC 9110 §13.1.2).
     static func json(_ bytes: () -> [UInt8], entityTag: String?, for request: Request) -> Response {
+        .json({ ByteBuffer(bytes: bytes()) }, entityTag: entityTag, for: request)
+    }
+
+    /// As above, for JSON that is in a buffer already.
+    static func json(_ json: () -> ByteBuffer, entityTag: String?, for request: Request) -> Response {
         guard let entityTag, request.headers[.ifNoneMatch].map({ $0.matches(entityTag) }) == true else {
-            return .json(bytes(), entityTag: entityTag)
+            return .json(json(), status: .ok, entityTag: entityTag)
         }
         return Response(status: .notModified, headers: [.eTag: entityTag, .cacheControl: "private, no-cache"])
     }

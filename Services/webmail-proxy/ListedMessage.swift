@@ -1,6 +1,7 @@
 import HTTPService
 import IMAP
 import MailModel
+import NIOCore
 
 /// A message as a page shows it, already written as JSON.
 struct ListedMessage: Sendable {
@@ -43,7 +44,7 @@ struct ListedMessage: Sendable {
 
 /// The messages of a page in its order, as one JSON array.
 struct ListedMessages: Sendable {
-    private(set) var json: [UInt8] = []
+    private(set) var json = ByteBuffer()
     private var flags: [(uid: UInt32, place: Range<Int>)] = []
 
     var count: Int { flags.count }
@@ -51,35 +52,43 @@ struct ListedMessages: Sendable {
     init(_ messages: some Collection<ListedMessage>) {
         json.reserveCapacity(messages.reduce(2) { $0 + $1.json.count + 1 })
         flags.reserveCapacity(messages.count)
-        json.append(UInt8(ascii: "["))
+        json.writeInteger(UInt8(ascii: "["))
         for message in messages {
-            if !flags.isEmpty { json.append(UInt8(ascii: ",")) }
-            flags.append((message.uid, message.flags.moved(by: json.count)))
-            json += message.json
+            if !flags.isEmpty { json.writeInteger(UInt8(ascii: ",")) }
+            flags.append((message.uid, message.flags.moved(by: json.writerIndex)))
+            json.writeBytes(message.json)
         }
-        json.append(UInt8(ascii: "]"))
+        json.writeInteger(UInt8(ascii: "]"))
     }
 
     /// The same messages, some of them with other flags.
     func with(_ changed: [UInt32: [MessageFlag]]) -> Self {
         var messages = self
-        messages.json.removeAll(keepingCapacity: true)
-        var copied = 0
-        for (index, (uid, place)) in flags.enumerated() {
-            messages.json += json[copied..<place.lowerBound]
-            copied = place.upperBound
-            let start = messages.json.count
-            if let now = changed[uid] {
+        messages.json = ByteBuffer()
+        messages.json.reserveCapacity(json.readableBytes + changed.count * 128)
+        json.withUnsafeReadableBytes { old in
+            var copied = 0
+            for (index, (uid, place)) in flags.enumerated() {
+                guard let now = changed[uid] else {
+                    messages.flags[index].place = place.moved(by: messages.json.writerIndex - copied)
+                    continue
+                }
+                messages.json.writeBytes(UnsafeRawBufferPointer(rebasing: old[copied..<place.lowerBound]))
+                copied = place.upperBound
+                let start = messages.json.writerIndex
                 var members = JSONWriter(capacity: 256)
                 MessageItem.write(now.filter { $0 != .recent }, to: &members)
-                messages.json += members.bytes
-            } else {
-                messages.json += json[place]
+                messages.json.writeBytes(members.bytes)
+                messages.flags[index].place = start..<messages.json.writerIndex
             }
-            messages.flags[index].place = start..<messages.json.count
+            messages.json.writeBytes(UnsafeRawBufferPointer(rebasing: old[copied...]))
         }
-        messages.json += json[copied...]
         return messages
+    }
+
+    /// Keeps the messages where they were written too, instead of in bytes of their own.
+    mutating func settle(in whole: ByteBuffer, at start: Int) {
+        if let place = whole.getSlice(at: start, length: json.readableBytes) { json = place }
     }
 }
 

@@ -20,7 +20,7 @@ struct MessageRoutes: Sendable {
         let page = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) { session in
             try await session.reading { try await session.page(of: folder, list, uidValidity: uidValidity) }
         }
-        return .json(page.json, entityTag: page.entityTag(of: mailbox.address), for: request)
+        return .json({ page.json }, entityTag: page.entityTag(of: mailbox.address), for: request)
     }
 
     func read(_ request: Request, _ context: CallerContext) async throws -> Response {

@@ -90,7 +90,9 @@ extension MailSession {
         guard status.messages == UInt32(page.total), status.uidNext == page.uidNext,
             status.uidValidity == page.uidValidity
         else { return nil }
-        return page.with(changed, modSeq: status.highestModSeq, unseen: status.unseen)
+        var flags: [UInt32: [MessageFlag]] = [:]
+        for message in changed { if let uid = message.uid, let now = message.flags { flags[uid] = now } }
+        return page.with(flags, modSeq: status.highestModSeq, unseen: status.unseen ?? page.unseen)
     }
 
     /// - Parameter exists: How many messages the folder is thought to hold.
@@ -121,19 +123,6 @@ extension MailSession {
             modSeq: status.highestModSeq, unseen: status.unseen ?? 0, total: Int(exists), page: request.page,
             messages: request.order == .descending ? ListedMessages(messages.reversed()) : ListedMessages(messages))
         cache.keep(messages, of: folder)
-        return page
-    }
-}
-
-extension MessagePage {
-    /// The page with other flags.
-    fileprivate func with(_ changed: [FetchedMessage], modSeq: UInt64?, unseen: UInt32?) -> MessagePage {
-        var page = self
-        page.modSeq = modSeq
-        page.unseen = unseen ?? self.unseen
-        var flags: [UInt32: [MessageFlag]] = [:]
-        for message in changed { if let uid = message.uid, let now = message.flags { flags[uid] = now } }
-        if !flags.isEmpty { page.messages = messages.with(flags) }
         return page
     }
 }

@@ -10,6 +10,7 @@ import Storage
 @main struct WebmailProxy: ServiceProgram {
     static let name = "webmail-proxy"
     static let defaultPort = 8083
+    static let processorsPerLoop = 2
     static let openAPI = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
 
     static func assemble(_ service: ServiceAssembly, settings: WebmailSettings) async throws {

@@ -78,13 +78,17 @@ struct Edge: RouterMiddleware {
         metrics?.record(status: response.status.code, elapsed)
         let isFine = response.status.code < 500
         if isLogged || !isFine {
-            context.logger.log(
-                level: isFine ? .info : .warning, "Request answered",
-                metadata: [
-                    "method": .string(request.method.rawValue), "path": .string(request.uri.path),
-                    "status": .stringConvertible(response.status.code),
-                    "ms": .stringConvertible(elapsed.milliseconds), "client": .string(context.clientAddress),
-                ])
+            let status = response.status.code
+            // The client need not wait for the line.
+            context.channel.eventLoop.execute {
+                context.logger.log(
+                    level: isFine ? .info : .warning, "Request answered",
+                    metadata: [
+                        "method": .string(request.method.rawValue), "path": .string(request.uri.path),
+                        "status": .stringConvertible(status), "ms": .stringConvertible(elapsed.milliseconds),
+                        "client": .string(context.clientAddress),
+                    ])
+            }
         }
         return response
     }

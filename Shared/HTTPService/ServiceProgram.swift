@@ -5,6 +5,8 @@ import Glibc
 import Hummingbird
 import Logging
 import MailModel
+import NIOCore
+import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
@@ -39,11 +41,16 @@ public protocol ServiceProgram {
     /// Whether all threads share one heap: it wastes less where very much that is small stays for hours, and they wait for
     /// each other where all allocate at once. False unless a service says so.
     static var sharesHeap: Bool { get }
+
+    /// How many processors share an event loop: 1 unless a service says otherwise. The fewer loops, the more often a
+    /// caller's connection and the one that is asked for it are on the same, and no thread has to wake another.
+    static var processorsPerLoop: Int { get }
 }
 
 extension ServiceProgram {
     public static var commands: [any AsyncParsableCommand.Type] { [] }
     public static var sharesHeap: Bool { false }
+    public static var processorsPerLoop: Int { 1 }
 }
 
 /// The version of the product.
@@ -55,6 +62,7 @@ extension ServiceProgram {
     public static func main() async {
         signal(SIGPIPE, SIG_IGN)
         if sharesHeap { WorkingSet.shareHeap() }
+        NIOSingletons.groupLoopCountSuggestion = max(1, System.coreCount / processorsPerLoop)
         let arguments = CommandLine.arguments.dropFirst()
         switch arguments.first {
         case nil: await serve()
