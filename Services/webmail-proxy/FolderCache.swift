@@ -158,7 +158,7 @@ final class FolderCache: Sendable {
 
 extension MessagePage {
     /// What it takes in memory, about: bytes.
-    fileprivate var footprint: Int { 512 + json.readableBytes + messages.count * 24 }
+    fileprivate var footprint: Int { 512 + json.storageCapacity + messages.count * 24 }
 }
 
 extension BodyStructure {

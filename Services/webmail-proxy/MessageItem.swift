@@ -71,7 +71,6 @@ struct MessageItem: Sendable {
         json.field("has_attachments", hasAttachments)
         json.field("preview", preview)
     }
-
 }
 
 extension JSONWriter {

@@ -42,16 +42,24 @@ public enum MIMEBody {
 
     /// CRLF and CR become LF; NUL and a byte order mark at the start go.
     private static func withLineFeeds(_ text: String) -> String {
-        var bytes = text.utf8[...]
-        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { bytes = bytes.dropFirst(3) }
-        guard bytes.count != text.utf8.count || bytes.contains(where: { $0 == 0x0d || $0 == 0 }) else { return text }
-        var output: [UInt8] = []
-        output.reserveCapacity(bytes.count)
-        var afterCR = false
-        for byte in bytes where byte != 0 {
-            if !(byte == 0x0a && afterCR) { output.append(byte == 0x0d ? 0x0a : byte) }
-            afterCR = byte == 0x0d
+        var text = text
+        let changed: String? = text.withUTF8 { whole in
+            let hasMark = whole.starts(with: [0xef, 0xbb, 0xbf])
+            let bytes = UnsafeBufferPointer(rebasing: whole[(hasMark ? 3 : 0)...])
+            guard bytes.count != whole.count || bytes.contains(where: { $0 == 0x0d || $0 == 0 }) else { return nil }
+            return String(unsafeUninitializedCapacity: bytes.count) { output in
+                var count = 0
+                var afterCR = false
+                for byte in bytes where byte != 0 {
+                    if !(byte == 0x0a && afterCR) {
+                        output[count] = byte == 0x0d ? 0x0a : byte
+                        count += 1
+                    }
+                    afterCR = byte == 0x0d
+                }
+                return count
+            }
         }
-        return String(decoding: output, as: UTF8.self)
+        return changed ?? text
     }
 }
