@@ -1,3 +1,4 @@
+import MailModel
 import MariaDB
 
 /// How much a domain holds, kept with every change of it.
@@ -16,7 +17,14 @@ enum DomainTotals {
     }
 
     /// Has others who add to the domain wait until the transaction ends: an address that is found to be free stays so.
-    static func lock(domainID: Int64, in tx: Transaction) throws { try change(domainID: domainID, in: tx) }
+    /// - Throws: `Failure.notFound` for a domain that was purged since it was found.
+    static func lock(domainID: Int64, in tx: Transaction) throws {
+        do {
+            try change(domainID: domainID, in: tx)
+        } catch let error as MariaDBError where error.isForeignKeyViolation {
+            throw Failure.notFound("This domain")
+        }
+    }
 
     /// Counts anew: what was written by something else than these stores is found.
     /// - Parameter condition: On `domains d`.

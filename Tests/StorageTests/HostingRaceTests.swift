@@ -87,6 +87,26 @@ import Testing
         #expect(try await database.accounts.find(id, scope: .everything).email == tenant.account.email)
     }
 
+    @Test func nothingIsMadeInADomainThatGoesMeanwhile() async throws {
+        let customer = try await fixture.tenant().customer.id
+        let makers: [@Sendable (Domain) async throws -> Void] = [
+            { _ = try await fixture.account("info", of: $0) },
+            {
+                _ = try await database.aliases.create(
+                    domainID: $0.id, .init(source: "info", destinations: [EmailAddress("x@elsewhere.test")]),
+                    scope: .everything, by: .command)
+            },
+        ]
+        for make in makers {
+            let domain = try await database.domains.create(
+                .init(name: DomainName(Fixture.unique() + ".test"), customerID: customer, keys: []), by: .command)
+            await #expect(throws: Failure.notFound("This domain")) {
+                try await during(
+                    { try $0.execute("DELETE FROM domains WHERE id = \(domain.id)") }, { try await make(domain) })
+            }
+        }
+    }
+
     @Test func theRightToEndAMailboxIsOnes() async throws {
         let account = try await fixture.tenant().account
         _ = try await database.accounts.delete(
