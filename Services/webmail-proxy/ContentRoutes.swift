@@ -126,7 +126,7 @@ struct ContentRoutes: Sendable {
         headers[.eTag] = source.entityTag
         // The path names neither the mailbox nor UIDVALIDITY: what is kept is asked for again, by its tag.
         if headers[.cacheControl] == nil { headers[.cacheControl] = "private, no-cache" }
-        if request.headers[.ifNoneMatch]?.matches(source.entityTag) == true {
+        if let list = request.headers[.ifNoneMatch], EntityTags.matches(list, source.entityTag) {
             headers[.contentType] = nil
             headers[.contentDisposition] = nil
             return Response(status: .notModified, headers: headers)

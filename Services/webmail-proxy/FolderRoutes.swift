@@ -25,7 +25,7 @@ struct FolderRoutes: Sendable {
             json.key("items")
             json.array(folders) { $1.write(to: &$0) }
         }
-        return .json({ json.bytes }, entityTag: EntityTag.of(json.bytes), for: request)
+        return .json(json.bytes, entityTag: EntityTag.of(json.bytes))
     }
 
     func create(_ request: Request, _ context: CallerContext) async throws -> Response {

@@ -20,7 +20,7 @@ struct MessageRoutes: Sendable {
         let page = try await sessions.withSession(of: mailbox, folder: folder, isRepeatable: true) { session in
             try await session.reading { try await session.page(of: folder, list, uidValidity: uidValidity) }
         }
-        return .json({ page.json }, entityTag: page.entityTag(of: mailbox.address), for: request)
+        return .json(page.json, entityTag: page.entityTag(of: mailbox.address))
     }
 
     func read(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -38,7 +38,7 @@ struct MessageRoutes: Sendable {
                     images: images)
             }
         }
-        return .json(message.json, entityTag: message.entityTag, for: request)
+        return .json(message.json(), entityTag: message.entityTag)
     }
 
     func delete(_ request: Request, _ context: CallerContext) async throws -> Response {

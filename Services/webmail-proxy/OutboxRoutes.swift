@@ -24,7 +24,7 @@ struct OutboxRoutes: Sendable {
             json.field("per_page", page.perPage)
             json.field("total", total)
         }
-        return .json({ json.bytes }, entityTag: EntityTag.of(json.bytes), for: request)
+        return .json(json.bytes, entityTag: EntityTag.of(json.bytes))
     }
 
     func read(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -32,7 +32,7 @@ struct OutboxRoutes: Sendable {
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
         var json = JSONWriter()
         try await store.find(id, mailbox: mailbox.address).write(to: &json)
-        return .json({ json.bytes }, entityTag: EntityTag.of(json.bytes), for: request)
+        return .json(json.bytes, entityTag: EntityTag.of(json.bytes))
     }
 
     func delete(_ request: Request, _ context: CallerContext) async throws -> Response {

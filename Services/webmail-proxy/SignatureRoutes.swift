@@ -22,7 +22,7 @@ struct SignatureRoutes: Sendable {
     @Sendable private func list(_ request: Request, _ context: CallerContext) async throws -> Response {
         let page = try PageRequest(request)
         let scope = try await scope(request, context, may: "mail:read")
-        return try .json(try await signatures.list(page, scope: scope), for: request)
+        return try .json(read: try await signatures.list(page, scope: scope))
     }
 
     @Sendable private func create(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -37,12 +37,12 @@ struct SignatureRoutes: Sendable {
             throw Failure.invalid("to", code: "required", "must be the address of a recipient")
         }
         let recipient = try EmailAddress(to, field: "to")
-        return try .json(try await signatures.best(for: recipient, mailbox: mailbox.address), for: request)
+        return try .json(read: try await signatures.best(for: recipient, mailbox: mailbox.address))
     }
 
     @Sendable private func find(_ request: Request, _ context: CallerContext) async throws -> Response {
         let scope = try await scope(request, context, may: "mail:read")
-        return try .json(try await signatures.find(context.idParameter(), scope: scope), for: request)
+        return try .json(read: try await signatures.find(context.idParameter(), scope: scope))
     }
 
     @Sendable private func replace(_ request: Request, _ context: CallerContext) async throws -> Response {

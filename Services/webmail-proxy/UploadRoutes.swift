@@ -37,7 +37,7 @@ struct UploadRoutes: Sendable {
         let id = try context.idParameter()
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
         let json = Self.json(try await store.find(id, mailbox: mailbox.address))
-        return .json({ json }, entityTag: EntityTag.of(json), for: request)
+        return .json(json, entityTag: EntityTag.of(json))
     }
 
     func delete(_ request: Request, _ context: CallerContext) async throws -> Response {

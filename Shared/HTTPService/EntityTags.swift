@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 
 /// Validators of JSON answers (RFC 9110 §8.8.3): who has an answer already is told so, in a few bytes.
-enum EntityTags {
+public enum EntityTags {
     private static let revalidated = "private, no-cache"
 
     /// A strong tag: half of the body's SHA-256.
@@ -25,7 +25,7 @@ enum EntityTags {
     }
 
     /// Whether a list of tags, weak ones too, holds this one.
-    private static func matches(_ list: String, _ tag: String) -> Bool {
+    public static func matches(_ list: String, _ tag: String) -> Bool {
         list.split(separator: ",").contains { item in
             let item = item.drop { $0 == " " }
             return item == "*" || item == tag || item.hasPrefix("W/") && item.dropFirst(2) == tag

@@ -41,7 +41,7 @@ struct ContactRoutes: Sendable {
         let query = try Self.query(request)
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
         return try .json(
-            try await contacts.list(matching: query, page, mailbox: mailbox.address), for: request)
+            read: try await contacts.list(matching: query, page, mailbox: mailbox.address))
     }
 
     @Sendable private func create(_ request: Request, _ context: CallerContext) async throws -> Response {
@@ -52,7 +52,7 @@ struct ContactRoutes: Sendable {
 
     @Sendable private func find(_ request: Request, _ context: CallerContext) async throws -> Response {
         let mailbox = try await access.mailbox(request, context, scope: "mail:read")
-        return try .json(try await contacts.find(context.idParameter(), mailbox: mailbox.address), for: request)
+        return try .json(read: try await contacts.find(context.idParameter(), mailbox: mailbox.address))
     }
 
     @Sendable private func replace(_ request: Request, _ context: CallerContext) async throws -> Response {
