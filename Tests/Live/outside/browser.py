@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 task = json.load(sys.stdin)
@@ -94,10 +94,16 @@ def type_in(driver: webdriver.Chrome, name: str, text: str) -> None:
 
 
 def click(driver: webdriver.Chrome, selector: str) -> None:
-    """Clicks what leaves the page, and waits until it is left: the driver's own wait misses an answer that is slow."""
-    element = driver.find_element(By.CSS_SELECTOR, selector)
-    element.click()
-    WebDriverWait(driver, 30).until(staleness_of(element))
+    """Clicks what leaves the page, and waits for the next: the driver's own wait misses an answer that is slow, and what
+    is asked of a page just then leaving may fail in any way."""
+    left = driver.find_element(By.TAG_NAME, "html")
+    driver.find_element(By.CSS_SELECTOR, selector).click()
+
+    def is_next_there(driver: webdriver.Chrome) -> bool:
+        is_another = driver.find_element(By.TAG_NAME, "html") != left
+        return is_another and driver.execute_script("return document.readyState") == "complete"
+
+    WebDriverWait(driver, 30, ignored_exceptions=[WebDriverException]).until(is_next_there)
 
 
 def main() -> None:
