@@ -18,6 +18,8 @@ final class Outbox: Sendable, Service {
         let message: Message
         let lease: OutboxStore.Lease
         let leasedAt = ContinuousClock.now
+        /// Begun while the row was written.
+        var early: EarlySubmission?
         /// Taken from the table; no call waits for it.
         var isClaimed = false
         /// Told what became of it, once.
@@ -68,16 +70,32 @@ final class Outbox: Sendable, Service {
     /// Whether the submission server could not be reached when it was last tried.
     var isSubmissionServerAway: Bool { isServerAway.withLockedValue { $0 } }
 
+    /// Begins to hand a message over that is about to be put into the outbox.
+    ///
+    /// - Returns: To be given to `submit`, or abandoned. nil when it is not to be sent now or there is no warm connection, and
+    ///   for a sender that is yet to be checked, since a refusal would cost the connection.
+    func begin(_ message: NewOutboxMessage, _ content: SubmissionMessage) -> EarlySubmission? {
+        guard message.sendAt == nil, message.sender == message.mailbox, !isSubmissionServerAway else { return nil }
+        let envelope = Envelope(
+            sender: message.sender, recipients: message.recipients, hasUTF8Headers: message.isUTF8)
+        return submission.begin(content, envelope: envelope, as: message.mailbox)
+    }
+
     /// Works on a row, and waits for the result for so long.
     ///
     /// - Returns: nil when it takes longer; it goes on then.
-    func submit(_ message: Message, _ lease: OutboxStore.Lease, waitingFor budget: Duration) async -> Result? {
+    func submit(
+        _ message: Message, _ lease: OutboxStore.Lease, _ early: EarlySubmission?, waitingFor budget: Duration
+    ) async -> Result? {
         let (results, answer) = AsyncStream.makeStream(of: Result.self, bufferingPolicy: .bufferingOldest(1))
-        let job = Job(message: message, lease: lease) { result in
+        let job = Job(message: message, lease: lease, early: early) { result in
             answer.yield(result)
             answer.finish()
         }
-        guard case .enqueued = feed.yield(job) else { return nil }
+        guard case .enqueued = feed.yield(job) else {
+            early?.abandon()
+            return nil
+        }
         return await withTaskGroup(of: Result?.self) { group in
             group.addTask { await results.first { _ in true } }
             group.addTask {
@@ -120,6 +138,7 @@ final class Outbox: Sendable, Service {
                     if await self.isStillLeased(job) {
                         await self.perform(job)
                     } else {
+                        job.early?.abandon()
                         job.answer(.queued(job.message.recipients))
                     }
                     if job.isClaimed { self.claimed.withLockedValue { $0 -= 1 } }
@@ -253,7 +272,7 @@ final class Outbox: Sendable, Service {
         let pending = message.recipients.filter { $0.state == .pending }.map(\.address)
         let envelope = Envelope(sender: message.sender, recipients: pending, hasUTF8Headers: message.isUTF8)
         let outcome = await keeping(job.lease, isVital: true) { [message] in
-            await self.submit(message, envelope)
+            await self.submit(message, envelope, job.early)
         }
         switch outcome {
         case .delivered(let delivery):
@@ -270,12 +289,16 @@ final class Outbox: Sendable, Service {
         }
     }
 
-    private func submit(_ message: Message, _ envelope: Envelope) async -> Submission.Outcome? {
+    private func submit(
+        _ message: Message, _ envelope: Envelope, _ early: EarlySubmission?
+    ) async -> Submission.Outcome? {
         if isSubmissionServerAway {
+            early?.abandon()
             return .later(Submission.Later(failure: .unavailable("Postfix"), isServerAway: true))
         }
         do {
-            let outcome = try await submission.send(message.content, envelope: envelope, as: message.mailbox.address)
+            let outcome = try await submission.send(
+                message.content, envelope: envelope, as: message.mailbox.address, early: early)
             if case .later(let later) = outcome, later.isServerAway {
                 isServerAway.withLockedValue { $0 = true }
             }

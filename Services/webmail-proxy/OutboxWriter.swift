@@ -9,13 +9,21 @@ struct OutboxWriter: Sendable {
     let outbox: Outbox
     let attachments: Attachments
 
+    /// A message that is kept.
+    struct Written {
+        let lease: OutboxStore.Lease
+        /// Where it is to be read from.
+        let content: SubmissionMessage
+        /// To be submitted, or abandoned.
+        var early: EarlySubmission?
+    }
+
     /// When it returns, the message is kept.
     ///
-    /// - Returns: The lease, and where the content is to be read from.
     /// - Throws: `Failure`.
     func put(
         _ message: ComposedMessage, _ entry: NewOutboxMessage, of mailbox: Mailbox, claim: IdempotencyClaim?
-    ) async throws -> (OutboxStore.Lease, SubmissionMessage) {
+    ) async throws -> Written {
         if message.size <= Self.chunkSize { return try await putWhole(message, entry, of: mailbox, claim) }
         let store = outbox.store
         let id = try await store.begin(entry)
@@ -36,7 +44,8 @@ struct OutboxWriter: Sendable {
             }
             if !chunk.isEmpty { try await store.append(chunk, position: position, to: id) }
             let lease = try await store.complete(id, entry, size: message.size, claim: claim)
-            return (lease, outbox.content(of: id, size: message.size, has8Bit: message.has8Bit))
+            return Written(
+                lease: lease, content: outbox.content(of: id, size: message.size, has8Bit: message.has8Bit))
         } catch {
             // What is left is deleted later, should this fail too.
             try? await store.abandon(id)
@@ -46,12 +55,20 @@ struct OutboxWriter: Sendable {
 
     private func putWhole(
         _ message: ComposedMessage, _ entry: NewOutboxMessage, of mailbox: Mailbox, _ claim: IdempotencyClaim?
-    ) async throws -> (OutboxStore.Lease, SubmissionMessage) {
+    ) async throws -> Written {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(message.size)
         try await message.write(from: attachments, of: mailbox) { bytes += $0 }
-        let lease = try await outbox.store.add(entry, chunk: bytes, claim: claim)
-        return (lease, SubmissionMessage(whole: bytes, has8Bit: message.has8Bit))
+        let content = SubmissionMessage(whole: bytes, has8Bit: message.has8Bit)
+        // Beside the commit; the message itself leaves only behind it.
+        let early = outbox.begin(entry, content)
+        do {
+            let lease = try await outbox.store.add(entry, chunk: bytes, claim: claim)
+            return Written(lease: lease, content: content, early: early)
+        } catch {
+            early?.abandon()
+            throw error
+        }
     }
 }
 

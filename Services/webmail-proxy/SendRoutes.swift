@@ -50,18 +50,19 @@ struct SendRoutes: Sendable {
             mailbox: mailbox.address, sender: message.from.address, messageID: message.messageID,
             subject: message.subject, is8Bit: composed.has8Bit, isUTF8: message.hasUTF8Headers,
             recipients: recipients, plan: plan, sendAt: time, uploads: found.compactMap(\.uploadID))
-        let (lease, content) = try await OutboxWriter(outbox: outbox, attachments: attachments)
+        let written = try await OutboxWriter(outbox: outbox, attachments: attachments)
             .put(composed, entry, of: mailbox, claim: context.idempotency)
         harvest.wroteTo(mailbox.address, message.to + message.cc + message.bcc, at: message.date)
-        guard time == nil else { return SendAnswer(lease.id, entry, .queued([])).response }
+        guard time == nil else { return SendAnswer(written.lease.id, entry, .queued([])).response }
         let job = Outbox.Message(
             mailbox: mailbox, sender: entry.sender, messageID: entry.messageID, isUTF8: entry.isUTF8,
-            recipients: recipients.map { OutboxMessage.Recipient($0) }, plan: plan, dueSince: now, content: content)
+            recipients: recipients.map { OutboxMessage.Recipient($0) }, plan: plan, dueSince: now,
+            content: written.content)
         // A large message takes longer to hand over.
         let patience = Self.patience + .milliseconds(composed.size >> 10)
-        let result = await outbox.submit(job, lease, waitingFor: patience) ?? .queued([])
+        let result = await outbox.submit(job, written.lease, written.early, waitingFor: patience) ?? .queued([])
         if case .failed(let failure) = result { throw failure }
-        return SendAnswer(lease.id, entry, result).response
+        return SendAnswer(written.lease.id, entry, result).response
     }
 
     /// - Returns: nil when the mail server does not tell in time: the message is sent all the same.

@@ -51,19 +51,37 @@ struct Submission: Sendable {
         self.logger = logger
     }
 
-    /// Makes one attempt.
+    /// Tells a warm connection, if there is one, from whom and for whom a message is that may have to be sent in a moment.
+    func begin(_ message: SubmissionMessage, envelope: Envelope, as account: String) -> EarlySubmission? {
+        guard let bytes = message.bytes, let warm = sessions.take(account) else { return nil }
+        let begun = Task { () async -> Result<BegunMessage, SMTPError> in
+            do throws(SMTPError) {
+                return .success(
+                    try await warm.connection.begin(envelope, size: message.size, has8Bit: message.has8Bit))
+            } catch { return .failure(error) }
+        }
+        return EarlySubmission(session: warm, message: bytes, begun: begun)
+    }
+
+    /// Makes one attempt, or goes on with the one that was begun.
     ///
     /// A warm connection that turns out to be lost before the message was handed over whole is replaced at once.
     /// - Throws: `CancellationError`.
-    func send(_ message: SubmissionMessage, envelope: Envelope, as account: String) async throws -> Outcome {
-        if let warm = sessions.take(account) {
-            do { return .delivered(try await transfer(message, envelope, on: warm)) } catch {
-                guard error.isLostBeforeMessage else { return outcome(error, envelope, account) }
+    func send(
+        _ message: SubmissionMessage, envelope: Envelope, as account: String, early: EarlySubmission? = nil
+    ) async throws -> Outcome {
+        do throws(SMTPError) {
+            if let early {
+                return .delivered(try await early.finish(sessions))
+            } else if let warm = sessions.take(account) {
+                return .delivered(try await warm.transfer(message, envelope, sessions))
             }
+        } catch {
+            guard error.isLostBeforeMessage else { return outcome(error, envelope, account) }
         }
         do {
             let session = try await open(account)
-            do { return .delivered(try await transfer(message, envelope, on: session)) } catch {
+            do { return .delivered(try await session.transfer(message, envelope, sessions)) } catch {
                 return outcome(error, envelope, account)
             }
         } catch let error as SMTPError {
@@ -83,27 +101,6 @@ struct Submission: Sendable {
             tls: configuration.tls, timeouts: timeouts)
         await connection?.quit()
         return connection != nil
-    }
-
-    private func transfer(
-        _ message: SubmissionMessage, _ envelope: Envelope, on session: SubmissionSession
-    ) async throws(SMTPError) -> Delivery {
-        let delivery: Delivery
-        do {
-            if let bytes = message.bytes {
-                delivery = try await session.connection.send(envelope, message: bytes)
-            } else {
-                let pieces = message.pieces()
-                delivery = try await session.connection.send(
-                    envelope, size: message.size, has8Bit: message.has8Bit, piece: { try await pieces() })
-            }
-        } catch {
-            session.connection.close()
-            throw error
-        }
-        // Servers slow down a session that makes errors.
-        if delivery.rejected.isEmpty { sessions.giveBack(session) } else { session.connection.close() }
-        return delivery
     }
 
     private func outcome(_ error: SMTPError, _ envelope: Envelope, _ account: String) -> Outcome {
@@ -140,6 +137,61 @@ struct Submission: Sendable {
             return SubmissionSession(account: account, connection: connection, startedAt: startedAt)
         } catch {
             await connection.quit()
+            throw error
+        }
+    }
+}
+
+/// A message that is handed over before it is known whether it will be sent: the server hears of sender and recipients
+/// and waits, while the message is put into the outbox.
+struct EarlySubmission: Sendable {
+    fileprivate let session: SubmissionSession
+    fileprivate let message: [UInt8]
+    fileprivate let begun: Task<Result<BegunMessage, SMTPError>, Never>
+
+    /// It is not sent.
+    func abandon() {
+        begun.cancel()
+        session.connection.close()
+    }
+
+    fileprivate func finish(_ sessions: SubmissionSessions) async throws(SMTPError) -> Delivery {
+        try await session.use(sessions) { connection throws(SMTPError) in
+            let begun = await withTaskCancellationHandler {
+                await self.begun.value
+            } onCancel: {
+                self.begun.cancel()
+            }
+            // One that ended while it waited has not got the message.
+            guard connection.isOpen else { throw .closed(.data) }
+            return try await connection.finish(try begun.get(), message: message)
+        }
+    }
+}
+
+extension SubmissionSession {
+    fileprivate func transfer(
+        _ message: SubmissionMessage, _ envelope: Envelope, _ sessions: SubmissionSessions
+    ) async throws(SMTPError) -> Delivery {
+        try await use(sessions) { connection throws(SMTPError) in
+            if let bytes = message.bytes { return try await connection.send(envelope, message: bytes) }
+            let pieces = message.pieces()
+            return try await connection.send(
+                envelope, size: message.size, has8Bit: message.has8Bit, piece: { try await pieces() })
+        }
+    }
+
+    /// Sends a message, and keeps the connection for the next, unless that failed.
+    fileprivate func use(
+        _ sessions: SubmissionSessions, _ send: (SMTPConnection) async throws(SMTPError) -> Delivery
+    ) async throws(SMTPError) -> Delivery {
+        do {
+            let delivery = try await send(connection)
+            // Servers slow down a session that makes errors.
+            if delivery.rejected.isEmpty { sessions.giveBack(self) } else { connection.close() }
+            return delivery
+        } catch {
+            connection.close()
             throw error
         }
     }

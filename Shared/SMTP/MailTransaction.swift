@@ -23,15 +23,10 @@ struct MailTransaction {
     private var accepted: [String] = []
     private var rejected: [Delivery.Rejection] = []
 
-    /// - Throws: `SMTPError.invalidArgument`, `.tooLarge`, `.utf8Unavailable`: nothing has been sent then.
-    init(_ envelope: Envelope, message: [UInt8], capabilities: SMTPCapabilities) throws(SMTPError) {
-        try self.init(
-            envelope, size: message.count, has8Bit: message.contains { $0 >= 0x80 }, capabilities: capabilities)
-    }
-
     /// - Parameters:
     ///   - size: Of the message: bytes.
     ///   - has8Bit: It holds bytes beyond ASCII.
+    /// - Throws: `SMTPError.invalidArgument`, `.tooLarge`, `.utf8Unavailable`: nothing has been sent then.
     init(
         _ envelope: Envelope, size: Int, has8Bit: Bool, capabilities: SMTPCapabilities
     ) throws(SMTPError) {
@@ -78,6 +73,14 @@ struct MailTransaction {
         case .emptyMessage:
             return .failed(refusal(reply), needsReset: false)
         }
+    }
+
+    /// - Parameter replies: To all that was sent last.
+    mutating func receive(_ replies: [SMTPReply]) throws(SMTPError) -> Step {
+        var step: Step?
+        for reply in replies { step = receive(reply) }
+        guard let step else { throw .protocolViolation("a reply is missing") }
+        return step
     }
 
     private mutating func note(_ reply: SMTPReply) {

@@ -33,6 +33,11 @@ public struct SMTPTimeouts: Sendable {
     public init() {}
 }
 
+/// A message that the server waits for: sender and recipients are known to it, one recipient at least was accepted.
+public struct BegunMessage: Sendable {
+    fileprivate let transaction: MailTransaction
+}
+
 /// One connection to a submission server (RFC 6409): EHLO, AUTH, any number of messages, QUIT.
 ///
 /// One exchange at a time; a second one meanwhile throws `SMTPError.busy`. After a time-out, a cancellation, a
@@ -111,12 +116,8 @@ public final class SMTPConnection: Sendable {
     /// - Returns: when at least one recipient was accepted and the server has taken the message.
     /// - Throws: `SMTPError.refused` with every recipient's reply, …
     public func send(_ envelope: Envelope, message: [UInt8]) async throws(SMTPError) -> Delivery {
-        let transaction = try MailTransaction(envelope, message: message, capabilities: capabilities)
-        return try await exclusively { () async throws(SMTPError) in
-            try await self.transact(transaction) { () async throws(SMTPError) in
-                try await self.ask(MessageData.encode(message), at: .message)
-            }
-        }
+        let has8Bit = message.contains { $0 >= 0x80 }
+        return try await finish(begin(envelope, size: message.count, has8Bit: has8Bit), message: message)
     }
 
     /// As above, for a message that is not in memory as a whole.
@@ -131,10 +132,33 @@ public final class SMTPConnection: Sendable {
     ) async throws(SMTPError) -> Delivery {
         let transaction = try MailTransaction(envelope, size: size, has8Bit: has8Bit, capabilities: capabilities)
         return try await exclusively { () async throws(SMTPError) in
-            try await self.transact(transaction) { () async throws(SMTPError) in
-                try await self.ask(self.write(piece), at: .message)
-            }
+            let begun = try await self.begin(transaction)
+            return try await self.finish(begun, with: self.ask(self.write(piece), at: .message))
         }
+    }
+
+    /// Begins a message: says from whom it is and for whom, and has the server wait for it.
+    ///
+    /// The connection is taken by it until `finish`; one that is closed before sends nothing.
+    /// - Parameters:
+    ///   - size: Of the message: bytes.
+    ///   - has8Bit: It holds bytes beyond ASCII.
+    /// - Throws: As `send`.
+    public func begin(_ envelope: Envelope, size: Int, has8Bit: Bool) async throws(SMTPError) -> BegunMessage {
+        let transaction = try MailTransaction(envelope, size: size, has8Bit: has8Bit, capabilities: capabilities)
+        try occupy()
+        do { return BegunMessage(transaction: try await begin(transaction)) } catch {
+            vacate()
+            throw error
+        }
+    }
+
+    /// Sends what was begun.
+    /// - Parameter message: As for `send`.
+    /// - Throws: As `send`.
+    public func finish(_ begun: BegunMessage, message: [UInt8]) async throws(SMTPError) -> Delivery {
+        defer { vacate() }
+        return try await finish(begun.transaction, with: ask(MessageData.encode(message), at: .message))
     }
 
     /// - Returns: The end of the message, still to be written.
@@ -157,26 +181,29 @@ public final class SMTPConnection: Sendable {
         return data.end
     }
 
-    private func transact(
-        _ start: MailTransaction, sendMessage: () async throws(SMTPError) -> [SMTPReply]
-    ) async throws(SMTPError) -> Delivery {
+    /// - Returns: The transaction, of which the message is still to be sent.
+    private func begin(_ start: MailTransaction) async throws(SMTPError) -> MailTransaction {
         var transaction = start
         var step = transaction.start
         while true {
-            let replies: [SMTPReply]
             switch step {
-            case .send(let commands): replies = try await ask(commands)
-            case .sendMessage: replies = try await sendMessage()
-            case .sendEmptyMessage: replies = try await ask(MessageData.terminator, at: .message)
-            case .finished(let delivery): return delivery
+            case .send(let commands): step = try transaction.receive(try await ask(commands))
+            case .sendMessage: return transaction
+            case .sendEmptyMessage: step = try transaction.receive(try await ask(MessageData.terminator, at: .message))
+            case .finished: throw violation("a message is taken that was not sent")
             case .failed(let error, let needsReset):
                 if needsReset, isOpen { _ = try? await ask(.reset) }
                 throw error
             }
-            var next: MailTransaction.Step?
-            for reply in replies { next = transaction.receive(reply) }
-            guard let next else { throw violation("a reply is missing") }
-            step = next
+        }
+    }
+
+    private func finish(_ begun: MailTransaction, with replies: [SMTPReply]) throws(SMTPError) -> Delivery {
+        var transaction = begun
+        switch try transaction.receive(replies) {
+        case .finished(let delivery): return delivery
+        case .failed(let error, _): throw error
+        case .send, .sendMessage, .sendEmptyMessage: throw violation("a reply to no message")
         }
     }
 
@@ -188,8 +215,9 @@ public final class SMTPConnection: Sendable {
         }
     }
 
-    /// Says QUIT and closes, without waiting for the answer (RFC 5321 §4.1.1.10).
+    /// Says QUIT and closes, without waiting for the answer (RFC 5321 §4.1.1.10); just closes where a message is begun.
     public func close() {
+        if state.withLock(\.isBusy) { return channel.close(promise: nil) }
         let quit = ByteBuffer(bytes: SMTPCommand.quit.bytes)
         channel.writeAndFlush(quit).whenComplete { [channel] _ in channel.close(promise: nil) }
     }
@@ -263,14 +291,20 @@ extension SMTPConnection {
     private func exclusively<Value: Sendable>(
         _ body: () async throws(SMTPError) -> Value
     ) async throws(SMTPError) -> Value {
+        try occupy()
+        defer { vacate() }
+        return try await body()
+    }
+
+    private func occupy() throws(SMTPError) {
         let isFree = state.withLock { state in
             defer { state.isBusy = true }
             return !state.isBusy
         }
         guard isFree else { throw .busy }
-        defer { state.withLock { $0.isBusy = false } }
-        return try await body()
     }
+
+    private func vacate() { state.withLock { $0.isBusy = false } }
 
     private func ask(_ command: SMTPCommand) async throws(SMTPError) -> SMTPReply {
         try await ask(command.bytes, at: command.stage)[0]

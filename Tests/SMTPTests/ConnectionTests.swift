@@ -157,4 +157,30 @@ struct ConnectionTests {
         #expect(await failure { try await first.value } == .closed(.reset))
         #expect(!connection.isOpen)
     }
+
+    @Test("A message that is begun has the connection to itself; one that is closed instead is never whole")
+    func begun() async throws {
+        let turns = [
+            hello, Turn("MAIL", "250 ok"), Turn("RCPT", "250 ok"), Turn("DATA", "354 go"), Turn("text\r\n", nil),
+            Turn(".\r\n", "250 queued"), Turn("MAIL", "550 5.7.1 no"), Turn("RCPT", "503 no"), Turn("DATA", "503 no"),
+            Turn("RSET", "250 ok"), Turn("RSET", "250 ok"),
+        ]
+        let connection = try await connect(turns)
+        let message = try await connection.begin(envelope, size: 4, has8Bit: false)
+        #expect(await failure { try await connection.reset() } == .busy)
+        #expect(try await connection.finish(message, message: Array("text".utf8)).accepted == ["b@x.y"])
+        // One that is refused leaves the connection to the next.
+        let refused = await failure { _ = try await connection.begin(envelope, size: 4, has8Bit: false) }
+        guard case .refused(.mail, _, _)? = refused else {
+            Issue.record("\(String(describing: refused))")
+            return
+        }
+        try await connection.reset()
+
+        let other = try await connect(Array(turns.prefix(4)))
+        let never = try await other.begin(envelope, size: 4, has8Bit: false)
+        other.close()
+        #expect(await failure { _ = try await other.finish(never, message: [65]) } != nil)
+        #expect(!other.isOpen)
+    }
 }

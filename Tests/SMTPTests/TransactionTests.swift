@@ -13,7 +13,7 @@ struct TransactionTests {
         _ codes: [Int], recipients: [String] = ["a@x.y", "b@x.y"], pipelined: Bool
     ) throws -> (sent: [String], last: MailTransaction.Step?) {
         var transaction = try MailTransaction(
-            Envelope(sender: "s@x.y", recipients: recipients), message: [1],
+            Envelope(sender: "s@x.y", recipients: recipients), size: 1, has8Bit: false,
             capabilities: pipelined ? capabilities("PIPELINING") : capabilities())
         var sent: [String] = []
         var step: MailTransaction.Step? = transaction.start
@@ -93,18 +93,21 @@ struct TransactionTests {
     func limits() throws {
         let international = Envelope(sender: "jörg@x.y", recipients: ["a@x.y"])
         #expect(throws: SMTPError.utf8Unavailable) {
-            try MailTransaction(international, message: [], capabilities: capabilities())
+            try MailTransaction(international, size: 0, has8Bit: false, capabilities: capabilities())
         }
         #expect(throws: SMTPError.tooLarge(limit: 10)) {
             try MailTransaction(
-                Envelope(sender: "", recipients: ["a@x.y"]), message: [UInt8](repeating: 65, count: 11),
+                Envelope(sender: "", recipients: ["a@x.y"]), size: 11, has8Bit: false,
                 capabilities: capabilities("SIZE 10"))
         }
         #expect(throws: SMTPError.self) {
-            try MailTransaction(Envelope(sender: "", recipients: []), message: [], capabilities: capabilities())
+            try MailTransaction(
+                Envelope(sender: "", recipients: []), size: 0, has8Bit: false, capabilities: capabilities())
         }
         let full = capabilities("SIZE 0", "8BITMIME", "SMTPUTF8")
-        guard case .send(let commands) = try MailTransaction(international, message: [0xc3], capabilities: full).start
+        guard
+            case .send(let commands) = try MailTransaction(international, size: 1, has8Bit: true, capabilities: full)
+                .start
         else { return }
         #expect(
             String(decoding: commands[0].bytes, as: UTF8.self)
