@@ -11,6 +11,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+import chromium
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
@@ -34,17 +35,9 @@ class Redirect(BaseHTTPRequestHandler):
 
 
 def browser() -> webdriver.Chrome:
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for argument in [
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=420,900",
-        "--disable-background-networking", f"--lang={task['language']}",
-    ]:  # fmt: skip
-        options.add_argument(argument)
-    options.add_experimental_option(
-        "prefs", {"profile.managed_default_content_settings.javascript": 2,
-                  "intl.accept_languages": task["language"]})  # fmt: skip
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver = chromium.start(
+        ("--window-size=420,900", "--disable-background-networking", f"--lang={task['language']}"),
+        {"profile.managed_default_content_settings.javascript": 2, "intl.accept_languages": task["language"]})
     driver.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": task["scheme"]}]})
     driver.set_page_load_timeout(30)
@@ -94,8 +87,10 @@ def type_in(driver: webdriver.Chrome, name: str, text: str) -> None:
 
 
 def click(driver: webdriver.Chrome, selector: str) -> None:
-    """Clicks what leaves the page, and waits for the next: the driver's own wait misses an answer that is slow, and what
-    is asked of a page just then leaving may fail in any way."""
+    """Clicks what leaves the page, and waits for the next.
+
+    The driver's own wait misses a slow answer, and what is asked of a page just then leaving may fail in any way.
+    """
     left = driver.find_element(By.TAG_NAME, "html")
     driver.find_element(By.CSS_SELECTOR, selector).click()
 

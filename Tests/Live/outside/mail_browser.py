@@ -13,6 +13,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import chromium
 from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
 
@@ -91,16 +92,11 @@ def canary() -> int:
 
 
 def browser(canary_port: int) -> webdriver.Chrome:
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for argument in [
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,700",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-        "--disable-features=OptimizationHints,MediaRouter,AutofillServerCommunication", "--no-pings",
+    driver = chromium.start((
+        "--window-size=1000,700", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--no-first-run", "--disable-features=OptimizationHints,MediaRouter,AutofillServerCommunication", "--no-pings",
         f"--host-resolver-rules=MAP * 127.0.0.1:{canary_port}, EXCLUDE 127.0.0.1",
-    ]:  # fmt: skip
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    ))  # fmt: skip
     driver.set_page_load_timeout(20)
     return driver
 
