@@ -102,7 +102,22 @@ public final class PrivateServer: Sendable {
     }
 
     /// Stops it in mid-air: it keeps its connections and answers nothing.
-    public func freeze() { signal(SIGSTOP) }
+    public func freeze() {
+        signal(SIGSTOP)
+        // The others go on until the one that the signal was given to has had its turn.
+        let deadline = ContinuousClock.now + .seconds(2)
+        while hasRunningThreads, ContinuousClock.now < deadline { usleep(500) }
+    }
+
+    /// Whether a thread is in another state than stopped (proc_pid_stat(5)).
+    private var hasRunningThreads: Bool {
+        guard let id = running.processID else { return false }
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task")) ?? []
+        return threads.contains { thread in
+            let stat = try? String(contentsOfFile: "/proc/\(id)/task/\(thread)/stat", encoding: .utf8)
+            return stat?.split(separator: ")").last?.hasPrefix(" T ") == false
+        }
+    }
 
     public func thaw() { signal(SIGCONT) }
 
