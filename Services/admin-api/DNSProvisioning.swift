@@ -6,22 +6,35 @@ import Storage
 /// Writes the records of domains, at once when one is made and again until it works.
 ///
 /// The domains table is the queue (`dns_status = 'pending'`), so nothing is forgotten over a restart; writing twice,
-/// here or on another replica, ends in the same records.
+/// here or on another replica, ends in the same records. Within this process one at a time changes those of a domain: what
+/// is written while the domain ends would outlive it, if the process died before it looked whether it must go again.
 struct DNSProvisioning: Sendable {
     let domains: DomainStore
     let template: DNSTemplate
     /// nil where all DNS is kept by hand.
     let publisher: (any DNSPublisher)?
     let outcomes = DNSOutcomes()
+    private let turns = Turns()
     let logger: Logger
 
     /// One attempt for one domain; its outcome is in the table when this returns.
     /// - Returns: `pending` while the DNS server is away, `failed` when it refused or others have something in the way.
+    /// - Throws: `Failure.notFound` for a domain that ends.
     @discardableResult
     func provision(_ domain: DomainStore.Provisioning) async throws -> Domain.DNS {
-        let dns = try await attempt(domain)
-        try await keep(domain, dns)
+        guard let dns = try await provisionUnlessEnding(domain) else { throw Failure.notFound("This domain") }
         return dns
+    }
+
+    /// - Returns: nil for a domain that ends.
+    private func provisionUnlessEnding(_ known: DomainStore.Provisioning) async throws -> Domain.DNS? {
+        try await turns.take(known.domain.description) {
+            // As it is now, not as it was before others had their turn.
+            guard let domain = try await domains.provisioningUnlessEnding(known.id) else { return nil }
+            let dns = try await attempt(domain)
+            try await keep(domain, dns)
+            return dns
+        }
     }
 
     /// The first attempt for a domain that is being made: the DNS server is called meanwhile, and told what to change when
@@ -39,14 +52,21 @@ struct DNSProvisioning: Sendable {
         guard let publisher, !isManual else { return (records, .init(status: .manual, checkedAt: nil)) }
         let change = DNSChange(
             domain: domain, wanted: records.filter { $0.isWithin(domain) }, isNew: true, takesZones: takesZones)
-        return (records, try await carryOut(change, publisher, after: goAhead))
+        let dns = try await turns.take(domain.description) {
+            try await carryOut(change, publisher, after: goAhead)
+        }
+        return (records, dns)
     }
 
     /// Writes the outcomes of what was quick into the table, as they come.
-    func flushOutcomes() async throws { try await outcomes.run(logger, keep) }
+    func flushOutcomes() async throws { try await outcomes.run(logger, keepInTurn) }
 
     /// Writes those that wait, once.
-    func flushOutcomesNow() async { await outcomes.flush(logger, keep) }
+    func flushOutcomesNow() async { await outcomes.flush(logger, keepInTurn) }
+
+    private func keepInTurn(_ domain: DomainStore.Provisioning, _ dns: Domain.DNS) async throws {
+        try await turns.take(domain.domain.description) { try await keep(domain, dns) }
+    }
 
     /// Puts an outcome into the table. Of a domain that ended while its records were written they are taken out again.
     private func keep(_ domain: DomainStore.Provisioning, _ dns: Domain.DNS) async throws {
@@ -54,7 +74,7 @@ struct DNSProvisioning: Sendable {
         case .kept: return
         case .succeeded(let id): try await domains.requireDNS(id)
         case .gone:
-            if try await !withdraw(domain) {
+            if try await !remove(domain) {
                 logger.warning("Records outlive their domain", metadata: ["domain": "\(domain.domain)"])
             }
             // Nobody has the right to the name just now: who got it meanwhile may have lost records to that.
@@ -89,6 +109,10 @@ struct DNSProvisioning: Sendable {
     /// Takes the records of a domain that ends out of the DNS.
     /// - Returns: Whether that is done; false while the DNS server is away.
     func withdraw(_ domain: DomainStore.Provisioning) async throws -> Bool {
+        try await turns.take(domain.domain.description) { try await remove(domain) }
+    }
+
+    private func remove(_ domain: DomainStore.Provisioning) async throws -> Bool {
         guard let publisher, !domain.isManual else { return true }
         let gone = ownRecords(of: domain) + template.withdrawn(for: domain.domain, keys: domain.keys)
         let change = DNSChange(domain: domain.domain, wanted: [], unwanted: gone, takesZones: domain.takesZones)
@@ -116,9 +140,11 @@ struct DNSProvisioning: Sendable {
     func provisionPending() async throws {
         for id in try await domains.awaitingDNS() {
             // As it is now, not as it was before the others were written.
-            guard let domain = try await domains.pendingDNS(id) else { continue }
+            guard let domain = try await domains.pendingDNS(id),
+                let dns = try await provisionUnlessEnding(domain)
+            else { continue }
             // One that is away is away for all: try again later.
-            guard try await provision(domain).status != .pending else { return }
+            guard dns.status != .pending else { return }
         }
     }
 

@@ -58,6 +58,12 @@ extension DomainStore {
         return found
     }
 
+    /// What to write into the DNS for a domain; nil for one that is gone, or whose time is over.
+    public func provisioningUnlessEnding(_ id: Int64) async throws -> Provisioning? {
+        let condition: SQL = "d.id = \(id) AND (d.purge_at IS NULL OR d.purge_at > \(Timestamp.now()))"
+        return try await provisioning(where: condition).first
+    }
+
     /// The domains whose DNS is still to be written, oldest first.
     public func awaitingDNS(limit: Int = 100) async throws -> [Int64] {
         try await database.query(
