@@ -17,6 +17,8 @@ struct Caretaker: Sendable {
 
     /// How long after a round the next one comes.
     static let pause = Duration.seconds(2)
+    /// How long a DNS server may be at work for one that is not there any more.
+    private static let afterthought = Duration.seconds(1)
 
     func run() async throws {
         var round = 0
@@ -61,6 +63,11 @@ struct Caretaker: Sendable {
         guard try await dns.withdraw(domain) else {
             try await domains.release(purge)
             return false
+        }
+        if domain.isPending {
+            // What a process asked of the DNS server that died before the answer may be done behind the withdrawal.
+            try await Task.sleep(for: Self.afterthought)
+            guard try await dns.withdraw(domain) else { return false }
         }
         guard let held = try await domains.renew(purge) else { return false }
         try await folders.remove(domain.domain.description)

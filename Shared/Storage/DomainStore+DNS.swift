@@ -12,6 +12,8 @@ extension DomainStore {
         public let version: Int
         /// The records were never written yet.
         public let isNew: Bool
+        /// No outcome of the last change is known: somebody may be at it.
+        public let isPending: Bool
         /// The customer keeps them by hand.
         public let isManual: Bool
         /// Only the keys have changed; what was written of the rest stays as it is.
@@ -20,7 +22,7 @@ extension DomainStore {
         public let takesZones: Bool
 
         init(
-            id: Int64, domain: DomainName, keys: [DKIMKey], version: Int, isNew: Bool, isManual: Bool,
+            id: Int64, domain: DomainName, keys: [DKIMKey], version: Int, isNew: Bool, isPending: Bool, isManual: Bool,
             isOfKeysOnly: Bool, takesZones: Bool
         ) {
             self.id = id
@@ -28,6 +30,7 @@ extension DomainStore {
             self.keys = keys
             self.version = version
             self.isNew = isNew
+            self.isPending = isPending
             self.isManual = isManual
             self.isOfKeysOnly = isOfKeysOnly
             self.takesZones = takesZones
@@ -36,8 +39,8 @@ extension DomainStore {
         /// Of a domain that was just made.
         public init(new id: Int64, _ domain: DomainName, keys: [DKIMKey], isManual: Bool, takesZones: Bool) {
             self.init(
-                id: id, domain: domain, keys: keys, version: 0, isNew: true, isManual: isManual, isOfKeysOnly: false,
-                takesZones: takesZones)
+                id: id, domain: domain, keys: keys, version: 0, isNew: true, isPending: true, isManual: isManual,
+                isOfKeysOnly: false, takesZones: takesZones)
         }
     }
 
@@ -157,7 +160,8 @@ extension DomainStore {
     private func provisioning(where condition: SQL) async throws -> [Provisioning] {
         let rows = try await database.query(
             """
-            SELECT d.id, d.domain, d.dns_version, d.dns_checked_at, d.dns_mode, d.dns_keys_only, d.takes_zones
+            SELECT d.id, d.domain, d.dns_version, d.dns_status, d.dns_checked_at, d.dns_mode, d.dns_keys_only,
+              d.takes_zones
             FROM domains d WHERE \(condition)
             """)
         let keys = try await database.dkimKeys.list(domains: rows.map { try $0.int64("id") })
@@ -166,6 +170,7 @@ extension DomainStore {
             return Provisioning(
                 id: id, domain: try DomainName(try row.string("domain")), keys: keys[id] ?? [],
                 version: try row.int("dns_version"), isNew: try row.optionalInt64("dns_checked_at") == nil,
+                isPending: try row.string("dns_status") == "pending",
                 isManual: try row.string("dns_mode") == "manual", isOfKeysOnly: try row.bool("dns_keys_only"),
                 takesZones: try row.bool("takes_zones"))
         }
